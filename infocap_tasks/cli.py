@@ -1,0 +1,145 @@
+"""The ``infocap`` command: parses, calls, prints. Heavy imports wait until they are needed."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from infocap_tasks import __version__
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.paths import task_configs_dir
+
+if TYPE_CHECKING:
+    from infocap_tasks.flops import Flops
+
+_DESCRIPTION = """\
+Information capacity of language models (arXiv 2511.08066), on lm-evaluation-harness:
+IC = (C - H + b) / log2 N, with C the text size and H the code length in bits per token,
+N the FLOPs to decode a token and b a constant of the corpus. Higher is better.
+"""
+
+_EPILOG = """\
+examples:
+  infocap demo
+  infocap eval --model_args pretrained=HuggingFaceTB/SmolLM2-135M --tasks infocap_local
+  infocap eval --model_args pretrained=DIR --tasks infocap_custom --metadata corpus_path=my.jsonl
+  infocap flops Qwen/Qwen3-0.6B
+  lm_eval --include_path "$(infocap tasks)" --tasks infocap_pydocs ...
+"""
+
+_EVAL_HELP = "score a model: every flag of `lm_eval run`, our tasks and safe defaults put in"
+_DEMO_HELP = "score a real small model on the embedded corpora; takes the flags of eval"
+
+
+_EVAL_PREFACE = """\
+infocap eval: score a model with lm-evaluation-harness and our tasks beside its own.
+It takes every flag of `lm_eval run`, below. It adds our task folder to --include_path and, for
+--model hf (the default), add_bos_token=False and softmax_dtype=float32 unless you set them.
+  --metadata max_tokens=512              cut texts at 512 tokens (default 1024)
+  --metadata bias_bits_per_token=-24     the bias b (default: that of the corpus)
+  --metadata flops_per_token=2.5e9       FLOPs, where they cannot be counted from a config
+  --metadata corpus_path=my.jsonl        texts for infocap_custom (text_field=NAME)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0, 2 for wrong input, 130 when interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(list(arguments))
+    except InfocapError as error:
+        print(f"infocap: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
+    # The harness parses the flags of these two, including --help.
+    passed_on: dict[str, Callable[[list[str]], None]] = {"eval": _eval, "demo": _demo}
+    if arguments and arguments[0] in passed_on:
+        passed_on[arguments[0]](arguments[1:])
+        return 0
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.command:
+        parser.print_help()
+        return 0
+    options.run(options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="infocap",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"infocap {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands.add_parser("eval", help=_EVAL_HELP)
+    commands.add_parser("demo", help=_DEMO_HELP)
+    tasks = commands.add_parser("tasks", help="print the folder of our tasks, for --include_path")
+    tasks.set_defaults(run=lambda _: print(task_configs_dir()))
+    _add_flops(commands)
+    return parser
+
+
+def _eval(arguments: list[str]) -> None:
+    from infocap_tasks.evaluate import evaluate
+
+    if {"-h", "--help"} & set(arguments):
+        print(_EVAL_PREFACE)
+    evaluate(arguments)
+
+
+def _demo(arguments: list[str]) -> None:
+    from infocap_tasks.demo import demo
+
+    demo(arguments)
+
+
+def _add_flops(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "flops",
+        help="FLOPs to decode one token, from a model's config alone",
+        description="FLOPs to decode one token with a KV cache, averaged over the positions of a "
+        "text of --context tokens; a multiply-add is 2. Counted on the model's own code from its "
+        "config; no weights are read.",
+    )
+    parser.add_argument("model", help="local folder, config.json, .gguf file or hub id")
+    parser.add_argument(
+        "--context", type=int, default=1024, metavar="TOKENS", help="text length L (default 1024)"
+    )
+    parser.add_argument("--format", choices=["table", "json"], default="table")
+    parser.add_argument(
+        "--trust_remote_code", action="store_true", help="run code that the model's repository has"
+    )
+    parser.set_defaults(run=_flops)
+
+
+def _flops(options: argparse.Namespace) -> None:
+    from infocap_tasks.flops import count_model
+    from infocap_tasks.pretrained import Pretrained
+
+    model = Pretrained.from_file_or_id(options.model, options.trust_remote_code)
+    flops = count_model(model, options.context)
+    if options.format == "json":
+        print(json.dumps({"model": options.model, **flops.record()}, indent=2))
+    else:
+        print(_flops_table(options.model, flops))
+
+
+def _flops_table(model: str, flops: "Flops") -> str:
+    total = flops.flops_per_token
+    rows = [
+        *((name, value, value / total) for name, value in flops.breakdown.items()),
+        ("flops_per_token", total, 1.0),
+    ]
+    lines = [f"{model}: {flops.model_type}, {flops.context_tokens} tokens of context"]
+    lines += [f"  {name:<24}{value:>24,}{share:>9.2%}" for name, value, share in rows]
+    lines += [f"  {'total_params':<24}{flops.total_params:>24,}"]
+    lines += [f"  {'active_params':<24}{flops.active_params:>24,}"]
+    return "\n".join(lines)

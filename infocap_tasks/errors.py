@@ -1,0 +1,10 @@
+"""The one exception for wrong input."""
+
+
+class InfocapError(SystemExit, ValueError):
+    """What a user gave cannot be used; the message says what was given, is allowed and to do.
+
+    It is a ``ValueError`` for callers of the Python API, and a ``SystemExit`` so that a run which
+    does not catch it, such as plain ``lm_eval``, ends with this one line on stderr and exit
+    status 1 in place of a traceback.
+    """

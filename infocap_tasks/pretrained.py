@@ -1,0 +1,145 @@
+"""A model's config and tokenizer, from a folder, a file or the hub; never its weights."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
+
+from infocap_tasks.errors import InfocapError
+
+# Scripts, numbers, white space and code that tokenizers are known to treat differently.
+_PROBE = (
+    "The café's 3 rules:\n\tdef f(x): return x**2  # 1234567\r\n"
+    "数据压缩 データ 데이터 данные بيانات डेटा δεδομένα 🙂👩‍👩‍👧\u00a0 \u200b  end."
+)
+
+
+class Pretrained(NamedTuple):
+    """What names a model: the arguments that transformers' ``from_pretrained`` takes.
+
+    Attributes:
+        path: local folder, hub id, or local folder of ``gguf_file``.
+        revision: branch, tag or commit on the hub.
+        subfolder: folder in the repository.
+        gguf_file: name of a GGUF file in ``path`` that holds config and tokenizer.
+        trust_remote_code: run code that the repository brings.
+    """
+
+    path: str
+    revision: str = "main"
+    subfolder: str = ""
+    gguf_file: str | None = None
+    trust_remote_code: bool = False
+
+    @classmethod
+    def from_metadata(cls, path: str, metadata: Mapping[str, Any]) -> "Pretrained":
+        """The model at ``path`` under the harness's own model arguments in ``metadata``."""
+        return cls(
+            path,
+            revision=str(metadata.get("revision") or "main"),
+            subfolder=str(metadata.get("subfolder") or ""),
+            gguf_file=metadata.get("gguf_file"),
+            trust_remote_code=bool(metadata.get("trust_remote_code", False)),
+        )
+
+    @classmethod
+    def from_file_or_id(cls, model: str, trust_remote_code: bool = False) -> "Pretrained":
+        """The model that a user names on a command line: also a config.json or a .gguf file."""
+        path = Path(model)
+        if path.suffix == ".gguf":
+            return cls(str(path.parent), gguf_file=path.name, trust_remote_code=trust_remote_code)
+        return cls(model, trust_remote_code=trust_remote_code)
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments for ``from_pretrained``, without those that are at their default."""
+        given: dict[str, Any] = {
+            "revision": self.revision,
+            "trust_remote_code": self.trust_remote_code,
+        }
+        if self.subfolder:
+            given["subfolder"] = self.subfolder
+        if self.gguf_file:
+            given["gguf_file"] = self.gguf_file
+        return given
+
+
+@lru_cache(maxsize=8)
+def load_config(model: Pretrained) -> PretrainedConfig:
+    """The model's config.
+
+    Raises:
+        InfocapError: it cannot be loaded, or its architecture is unknown.
+    """
+    _refuse_missing_file(model)
+    try:
+        return AutoConfig.from_pretrained(model.path, **model.arguments())
+    except Exception as error:  # transformers raises whatever its readers raise
+        raise InfocapError(f"no config for model {model.path}: {_first_line(error)}") from error
+
+
+@lru_cache(maxsize=8)
+def load_tokenizer(
+    model: Pretrained, add_bos_token: bool | None = None, use_fast: bool = True
+) -> PreTrainedTokenizerBase:
+    """The model's tokenizer, loaded as the harness's HFLM loads it.
+
+    Raises:
+        InfocapError: it cannot be loaded, or cannot say where in the text a token ends.
+    """
+    _refuse_missing_file(model)
+    arguments = model.arguments()
+    if not model.gguf_file:
+        arguments["use_fast"] = use_fast
+    if add_bos_token is not None:
+        arguments["add_bos_token"] = add_bos_token
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model.path, **arguments)
+    except Exception as error:
+        raise InfocapError(f"no tokenizer for model {model.path}: {_first_line(error)}") from error
+    return require_offsets(tokenizer)
+
+
+def require_offsets(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """The tokenizer itself, if it can say where in the text each token ends.
+
+    Raises:
+        InfocapError: it is a slow tokenizer.
+    """
+    if not tokenizer.is_fast:
+        raise InfocapError(
+            f"tokenizer {type(tokenizer).__name__} of {tokenizer.name_or_path} is a slow one, "
+            "without offsets, so a text cannot be cut at a token's end; give one that has a "
+            "tokenizer.json, with tokenizer=PATH_OR_ID in --model_args"
+        )
+    return tokenizer
+
+
+def _refuse_missing_file(model: Pretrained) -> None:
+    path = Path(model.path) / (model.gguf_file or "")
+    looks_local = model.path.startswith((".", "/", "~")) or model.path.endswith(".json")
+    if not path.exists() and (looks_local or model.gguf_file):
+        raise InfocapError(
+            f"model {path}: no such file or folder; "
+            "give a local folder, a config.json, a .gguf file or a hub id"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+
+
+def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
+    """16 hex digits that tell tokenizers apart by what they do: the ids of a fixed text."""
+    ids = tokenizer(_PROBE, add_special_tokens=False)["input_ids"]
+    return hashlib.sha256(json.dumps([len(tokenizer), ids]).encode()).hexdigest()[:16]
+
+
+def added_special_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """The special tokens that the tokenizer adds to a text unless told otherwise."""
+    bare = tokenizer("x", add_special_tokens=False)["input_ids"]
+    added = [token for token in tokenizer("x")["input_ids"] if token not in bare]
+    return [str(token) for token in tokenizer.convert_ids_to_tokens(added)]

@@ -1,0 +1,391 @@
+"""The harness seam for tasks: one Task class, driven by the YAMLs in task_configs/.
+
+The harness builds it as ``cls(config=…)``. Its ``metadata`` holds the YAML's own metadata, the
+model arguments and what the user gave with ``--metadata``, in rising order of precedence: that is
+how a task learns which tokenizer to cut and which config to count.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+from lm_eval.api.registry import register_aggregation, register_metric
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.models.utils import resolve_max_length
+from tqdm import tqdm
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+from infocap_tasks import metrics
+from infocap_tasks.corpus import Corpus, Text, open_corpus
+from infocap_tasks.documents import Document, cut
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.flops import Flops, count_model, given_flops
+from infocap_tasks.metrics import METRICS, DocumentScore
+from infocap_tasks.pretrained import (
+    Pretrained,
+    added_special_tokens,
+    load_config,
+    load_tokenizer,
+    require_offsets,
+    tokenizer_fingerprint,
+)
+from infocap_tasks.units import nats_to_bits
+
+log = logging.getLogger("lm_eval.infocap_tasks")  # under the harness's logger: its level and form
+
+Items = Sequence[Mapping[str, Any]]
+
+# The harness has these metrics itself, with its own items and aggregation; ours adds the error.
+_OF_THE_HARNESS = frozenset({"bits_per_byte"})
+
+
+def _scores(items: Items) -> list[DocumentScore]:
+    return [DocumentScore(**item) for item in items]
+
+
+def _aggregate(name: str, items: Items) -> float:
+    return metrics.aggregate(name, _scores(items))
+
+
+def _standard_error(name: str, items: Items) -> float | str:
+    error = metrics.standard_error(name, _scores(items))
+    return "N/A" if error is None else error
+
+
+def _register_metrics() -> None:
+    """Make our metrics known to the harness by name, so that any YAML can list them."""
+    for name, metric in METRICS.items():
+        if name not in _OF_THE_HARNESS:
+            register_aggregation(name)(partial(_aggregate, name))
+            register_metric(
+                metric=name,
+                higher_is_better=metric.higher_is_better,
+                output_type="loglikelihood_rolling",
+                aggregation=name,
+            )(lambda items: items)
+
+
+_register_metrics()
+
+
+class _Docs(Sequence[dict[str, Any]]):
+    """The corpus as the harness wants to see a data set; documents are cut when they are read."""
+
+    features: Mapping[str, str] = {"text": "string", "num_bytes": "int64", "num_tokens": "int64"}
+
+    def __init__(self, corpus: Corpus, make: Callable[[Text], dict[str, Any]]) -> None:
+        self._corpus = corpus
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._corpus)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._make(next(islice(self._corpus, index, None)))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self._make, self._corpus)
+
+
+class InformationCapacityTask(ConfigurableTask):
+    """Rolling log-likelihood of texts cut at L tokens, with bytes, tokens and FLOPs accounted.
+
+    Raises:
+        InfocapError: the metadata, the corpus, the tokenizer or the model's config cannot be
+            used; the message says what to change.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        config = {key: value for key, value in config.items() if key != "class"}
+        self._documents: dict[int, Document] = {}
+        self._scored: list[DocumentScore] = []
+        super().__init__(config=config)
+        for name in [name for name in self._aggregation_list if name in METRICS]:
+            # The harness fills a custom metric's error with "N/A"; a second metric of this name
+            # with its own aggregation takes that place, in the table and in groups.
+            self._aggregation_list[f"{name}_stderr"] = partial(_standard_error, name)
+
+    # ------------------------------------------------------------------ before scoring
+
+    def download(self, dataset_kwargs: dict[str, Any] | None = None, **_: Any) -> None:
+        """Open the corpus and settle all that must be right before anything is scored."""
+        metadata = self.config.metadata
+        self._settings = Settings.from_metadata(metadata)
+        self._corpus = open_corpus(metadata)
+        self._model = _find_model(metadata)
+        self._tokenizer = _find_tokenizer(metadata, self._model)
+        _refuse_second_bos(self._tokenizer, metadata)
+        _require_prefix_token(self._tokenizer, metadata)
+        _require_window(self._settings.max_tokens, self._tokenizer, self._model, metadata)
+        self._flops = _find_flops(self._settings.max_tokens, self._model, metadata)
+        self._softmax_dtype = _softmax_dtype(self._model, metadata)
+        self.dataset = {"test": _Docs(self._corpus, self._make_doc)}
+
+    def fewshot_docs(self) -> None:
+        """None: the harness would otherwise read the whole corpus to draw examples from."""
+
+    def build_all_requests(self, **kwargs: Any) -> None:
+        """As the harness's, but refuses the options under which a number would be wrong."""
+        if kwargs.get("cache_requests"):
+            raise InfocapError(
+                "--cache_requests: cannot be used with infocap tasks, since its entries are not "
+                "kept apart by tokenizer and texts cut by one would be scored with another; "
+                "leave it out"
+            )
+        if kwargs.get("apply_chat_template") or kwargs.get("system_instruction"):
+            raise InfocapError(
+                "--apply_chat_template, --system_instruction: cannot be used with infocap tasks, "
+                "which score bare text; leave them out, or run the tasks that need them apart"
+            )
+        super().build_all_requests(**kwargs)
+
+    def doc_iterator(
+        self,
+        *,
+        rank: int = 0,
+        limit: int | None = None,
+        world_size: int = 1,
+        samples: list[int] | None = None,
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Number and document, for the documents of this rank; each is cut once."""
+        texts: Iterable[Text] = self._corpus
+        if samples:
+            chosen = set(samples)
+            texts = (text for index, text in enumerate(texts) if index in chosen)
+            limit = None
+        mine = islice(enumerate(texts), rank, int(limit) if limit else None, world_size)
+        progress = tqdm(
+            mine,
+            desc=f"{self.config.task}: cutting texts at {self._settings.max_tokens} tokens",
+            unit=" texts",
+            disable=rank != 0 or bool(self._documents),
+            delay=2,
+        )
+        for doc_id, text in progress:
+            if doc_id not in self._documents:
+                self._documents[doc_id] = cut(text, self._tokenizer, self._settings.max_tokens)
+            yield doc_id, _as_doc(self._documents[doc_id], text.origin)
+
+    def _make_doc(self, text: Text) -> dict[str, Any]:
+        return _as_doc(cut(text, self._tokenizer, self._settings.max_tokens), text.origin)
+
+    def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
+        """The context of a rolling request: none."""
+        return ""
+
+    def doc_to_target(self, doc: Mapping[str, Any], doc_to_target: Any = None) -> str:
+        """The string that is scored."""
+        return str(doc["text"])
+
+    # ------------------------------------------------------------------ after scoring
+
+    def process_results(self, doc: dict[str, Any], results: list[float]) -> dict[str, Any]:
+        """What one document adds to each metric.
+
+        Raises:
+            InfocapError: the log-likelihood is not a finite number.
+        """
+        (loglikelihood_nats,) = results
+        if not math.isfinite(loglikelihood_nats):
+            raise InfocapError(
+                f"{doc['origin']}: its log-likelihood is {loglikelihood_nats}, not a finite "
+                "number; the model's weights or its precision (dtype=…) are at fault"
+            )
+        score = DocumentScore(
+            doc["num_bytes"],
+            doc["num_tokens"],
+            -nats_to_bits(loglikelihood_nats),
+            self._flops.flops_per_token,
+            self._settings.bias_bits_per_token,
+        )._asdict()
+        # The harness's own metrics come first: a metric erases the error that came before it.
+        return super().process_results(doc, results) | {
+            name: score for name in self._aggregation_list if name not in _OF_THE_HARNESS
+        }
+
+    def aggregation(self) -> dict[str, Callable[[Items], Any]]:
+        """As the harness's; keeps the scores of all ranks, which the provenance sums up."""
+
+        def keep(aggregate: Callable[[Items], Any], items: Items) -> Any:
+            self._scored = _scores(items)
+            return aggregate(items)
+
+        return {
+            name: aggregate if name in _OF_THE_HARNESS else partial(keep, aggregate)
+            for name, aggregate in super().aggregation().items()
+        }
+
+    def dump_config(self) -> dict[str, Any]:
+        """The harness's record of the task; ``metadata.infocap`` is what its numbers rest on."""
+        config: dict[str, Any] = super().dump_config()
+        config["metadata"]["infocap"] = {
+            "regime": "harness",
+            "max_tokens": self._settings.max_tokens,
+            "bias_bits_per_token": self._settings.bias_bits_per_token,
+            "softmax_dtype": self._softmax_dtype,
+            "corpus": self._corpus_record(),
+            "tokenizer": self._tokenizer_record(),
+            "flops": self._flops.record(),
+        }
+        return config
+
+    def _corpus_record(self) -> dict[str, Any]:
+        return {
+            "name": self._corpus.name,
+            "source": self._corpus.source,
+            "sha256": self._corpus.sha256,
+            "num_documents": len(self._corpus),
+            "num_documents_scored": len(self._scored),
+            "num_tokens": sum(score.num_tokens for score in self._scored),
+            "num_bytes": sum(score.num_bytes for score in self._scored),
+        }
+
+    def _tokenizer_record(self) -> dict[str, Any]:
+        prefix = _require_prefix_token(self._tokenizer, self.config.metadata)
+        return {
+            "class": type(self._tokenizer).__name__,
+            "name_or_path": self._tokenizer.name_or_path,
+            "vocab_size": len(self._tokenizer),
+            "fingerprint": tokenizer_fingerprint(self._tokenizer),
+            "prefix_token_id": prefix,
+            "prefix_token": self._tokenizer.convert_ids_to_tokens(prefix),
+        }
+
+
+def _as_doc(document: Document, origin: str) -> dict[str, Any]:
+    return document._asdict() | {"origin": origin}
+
+
+class Settings(NamedTuple):
+    """The constants of a run that its metadata sets."""
+
+    max_tokens: int
+    bias_bits_per_token: float
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> "Settings":
+        """Read ``max_tokens`` (default 1024) and ``bias_bits_per_token`` (no default).
+
+        Raises:
+            InfocapError: one of them is missing or no such number.
+        """
+        max_tokens = metadata.get("max_tokens", 1024)
+        if not isinstance(max_tokens, int) or isinstance(max_tokens, bool) or max_tokens < 2:
+            raise InfocapError(
+                f"max_tokens={max_tokens}: must be a whole number of at least 2; "
+                "the published protocol takes 1024"
+            )
+        bias = metadata.get("bias_bits_per_token")
+        if not isinstance(bias, int | float) or isinstance(bias, bool) or not math.isfinite(bias):
+            raise InfocapError(
+                f"bias_bits_per_token={bias}: must be a number, the corpus's constant b; "
+                "set it in the task's YAML or with --metadata bias_bits_per_token=-27"
+            )
+        return cls(max_tokens, bias)
+
+
+def _find_model(metadata: Mapping[str, Any]) -> Pretrained | None:
+    """The model whose config counts: the one that is scored, where its arguments name one."""
+    path = metadata.get("pretrained")
+    return Pretrained.from_metadata(path, metadata) if isinstance(path, str) else None
+
+
+def _find_tokenizer(
+    metadata: Mapping[str, Any], model: Pretrained | None
+) -> PreTrainedTokenizerBase:
+    given = metadata.get("tokenizer")
+    if isinstance(given, PreTrainedTokenizerBase):
+        return require_offsets(given)
+    # Served models are named by model=; with an own tokenizer, the GGUF file is not its source.
+    named = Pretrained.from_metadata(str(given), {**metadata, "gguf_file": None}) if given else None
+    source = named or model
+    if source is None and isinstance(metadata.get("model"), str):
+        source = Pretrained.from_metadata(metadata["model"], metadata)
+    if source is None:
+        raise InfocapError(
+            "no tokenizer known to count with: give --model_args pretrained=… or tokenizer=…; "
+            "from Python with a ready model, metadata={'pretrained': …} or {'tokenizer': …}"
+        )
+    return load_tokenizer(
+        source, metadata.get("add_bos_token"), bool(metadata.get("use_fast_tokenizer", True))
+    )
+
+
+def _refuse_second_bos(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, Any]) -> None:
+    added = added_special_tokens(tokenizer)
+    if added and metadata.get("add_bos_token") is not False:
+        raise InfocapError(
+            f"tokenizer {tokenizer.name_or_path} adds {' '.join(added)} to each text, and the "
+            "harness puts the prefix token before it too: the model would be charged for a "
+            "special token; add add_bos_token=False to --model_args, as `infocap eval` does"
+        )
+
+
+def _require_prefix_token(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, Any]) -> int:
+    """The token before the first one, by the harness's rule: given, else BOS, else EOS."""
+    ids = (metadata.get("prefix_token_id"), tokenizer.bos_token_id, tokenizer.eos_token_id)
+    prefix = next((token_id for token_id in ids if token_id is not None), None)
+    if prefix is None:
+        raise InfocapError(
+            f"tokenizer {tokenizer.name_or_path} has neither a BOS nor an EOS token to predict "
+            "the first token from; add prefix_token_id=ID to --model_args"
+        )
+    return int(prefix)
+
+
+def _require_window(
+    max_tokens: int,
+    tokenizer: PreTrainedTokenizerBase,
+    model: Pretrained | None,
+    metadata: Mapping[str, Any],
+) -> None:
+    """A text in two windows would start its second one without what came before."""
+    if metadata.get("max_length") is not None:
+        max_length = int(metadata["max_length"])
+    elif model is not None:
+        max_length = resolve_max_length(load_config(model), tokenizer)
+    else:
+        return
+    if max_tokens > max_length:
+        raise InfocapError(
+            f"max_tokens={max_tokens} is above the model's max_length of {max_length}; "
+            f"lower it with --metadata max_tokens={max_length} (or less), for every model that "
+            "is to be compared"
+        )
+
+
+def _find_flops(max_tokens: int, model: Pretrained | None, metadata: Mapping[str, Any]) -> Flops:
+    if "flops_per_token" in metadata:
+        return given_flops(metadata["flops_per_token"], max_tokens)
+    if model is None:
+        raise InfocapError(
+            "no config known to count FLOPs from: give --model_args pretrained=…, or state them "
+            "with --metadata flops_per_token=N"
+        )
+    return count_model(model, max_tokens)
+
+
+def _dtype_name(dtype: object) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _softmax_dtype(model: Pretrained | None, metadata: Mapping[str, Any]) -> str | None:
+    """The dtype that ``--model hf`` takes the log-softmax in; None where nothing tells it."""
+    if metadata.get("softmax_dtype"):
+        name = _dtype_name(metadata["softmax_dtype"])
+    elif model is not None:
+        given = metadata.get("dtype", "auto")
+        config: PretrainedConfig = load_config(model).get_text_config()
+        name = _dtype_name(given if given != "auto" else config.dtype)
+    else:
+        return None
+    if name in {"bfloat16", "float16"}:
+        log.warning(
+            "log-probabilities are taken and summed in %s, which is good for about 3 digits; "
+            "add softmax_dtype=float32 to --model_args, as `infocap eval` does",
+            name,
+        )
+    return name

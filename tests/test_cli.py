@@ -1,0 +1,98 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from infocap_tasks import __version__
+from infocap_tasks.cli import main
+from infocap_tasks.paths import task_configs_dir
+
+
+def run(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "infocap_tasks", *arguments], capture_output=True, text=True, cwd=cwd
+    )
+
+
+def test_tasks_prints_the_folder_from_anywhere(tmp_path):
+    done = run("tasks", cwd=tmp_path)
+    assert done.stdout == f"{task_configs_dir()}\n"
+    assert done.stderr == ""
+    assert (task_configs_dir() / "_infocap.yaml").is_file()
+
+
+@pytest.mark.parametrize("arguments", [["tasks"], ["--help"], []])
+def test_light_commands_import_nothing_heavy(arguments):
+    code = (
+        "import sys; from infocap_tasks.cli import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit: pass\n"
+        "sys.exit(bool({'torch', 'transformers', 'lm_eval', 'numpy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_help_names_every_command_and_version(capsys):
+    assert main([]) == 0
+    text = capsys.readouterr().out
+    assert all(f"    {command} " in text for command in ("eval", "demo", "tasks", "flops"))
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"infocap {__version__}\n"
+
+
+def test_eval_help_is_the_harness_own(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["eval", "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "--metadata bias_bits_per_token" in text
+    assert "--output_path" in text
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_flops_as_json(tiny_model, capsys, as_file):
+    model = str(tiny_model / "config.json" if as_file else tiny_model)
+    assert main(["flops", model, "--format", "json", "--context", "64"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert list(record) == [
+        "model", "model_type", "context_tokens", "flops_per_token", "breakdown",
+        "total_params", "active_params", "method",
+    ]  # fmt: skip
+    assert record["model"] == model
+    assert record["model_type"] == "llama"
+    # 2 layers: q, o 32x32, k, v 32x16, MLP 3x32x64; head 32x261; keys (64 + 1) / 2 on average.
+    linear = 2 * (2 * (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 64) + 32 * 261)
+    assert record["flops_per_token"] == linear + 2 * 2 * 4 * 16 * 65 // 2
+    assert sum(record["breakdown"].values()) == record["flops_per_token"]
+
+
+def test_flops_as_a_table(tiny_model, capsys):
+    assert main(["flops", str(tiny_model)]) == 0
+    text = capsys.readouterr().out
+    assert "attention_core" in text
+    assert "flops_per_token" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["flops", "./none"], "no such file or folder"),
+        (["eval", "--model_args", "pretrained=./none"], "no such file or folder"),
+        (["flops", "MODEL", "--context", "-1"], "context -1: must be at least 1"),
+    ],
+)
+def test_wrong_input_ends_in_one_line_and_status_2(tiny_model, capsys, arguments, complaint):
+    arguments = [str(tiny_model) if word == "MODEL" else word for word in arguments]
+    assert main(arguments) == 2
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert streams.err.startswith("infocap: error: ")
+    assert complaint in streams.err
+    assert streams.err.count("\n") == 1
+
+
+def test_a_module_run_ends_with_the_status():
+    done = run("flops", "./none")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,84 @@
+import argparse
+
+import pytest
+from lm_eval._cli import HarnessCLI
+
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.evaluate import complete, evaluate
+from infocap_tasks.paths import task_configs_dir
+
+OURS = str(task_configs_dir())
+
+
+def parsed(monkeypatch, *flags) -> argparse.Namespace:
+    monkeypatch.setattr("sys.argv", ["lm-eval", "run", *flags])
+    return complete(HarnessCLI().parse_args())
+
+
+def test_the_harness_still_has_what_we_call():
+    """Private names of lm_eval, used in evaluate.py only: a parser with these methods."""
+    assert callable(HarnessCLI().parse_args)
+    assert callable(HarnessCLI().execute)
+
+
+def test_defaults_for_hf_are_put_in(monkeypatch, tiny_model):
+    options = parsed(monkeypatch, "--model_args", f"pretrained={tiny_model},dtype=float32")
+    assert options.include_path == [OURS]
+    assert options.model_args == {
+        "add_bos_token": False,
+        "softmax_dtype": "float32",
+        "pretrained": str(tiny_model),
+        "dtype": "float32",
+    }
+
+
+def test_what_the_user_set_stays(monkeypatch, tiny_model, tmp_path):
+    options = parsed(
+        monkeypatch, "--model", "hf", "--include_path", str(tmp_path), "--trust_remote_code",
+        "--model_args", f"pretrained={tiny_model},add_bos_token=True,softmax_dtype=bfloat16",
+    )  # fmt: skip
+    assert options.include_path == [OURS, str(tmp_path)]
+    assert options.model_args["add_bos_token"] is True
+    assert options.model_args["softmax_dtype"] == "bfloat16"
+    assert options.model_args["trust_remote_code"] is True
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_config_file_counts_as_set_by_the_user(monkeypatch, tiny_model, tmp_path, as_text):
+    model_args = f"pretrained={tiny_model},softmax_dtype=float64" if as_text else (
+        f"{{pretrained: {tiny_model}, softmax_dtype: float64}}"
+    )  # fmt: skip
+    file = tmp_path / "run.yaml"
+    file.write_text(f"model: hf\nmodel_args: {model_args}\ninclude_path: {tmp_path}\n")
+    options = parsed(monkeypatch, "--config", str(file), "--model_args", "dtype=float32")
+    assert options.include_path == [OURS, str(tmp_path)]
+    assert options.model_args == {
+        "add_bos_token": False,
+        "softmax_dtype": "float64",
+        "pretrained": str(tiny_model),
+        "dtype": "float32",
+    }
+
+
+def test_other_backends_keep_their_arguments(monkeypatch):
+    options = parsed(monkeypatch, "--model", "vllm", "--model_args", "pretrained=x")
+    assert options.model_args == {"pretrained": "x"}
+    assert options.include_path == [OURS]
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--tasks", "infocap_pydocs"], "no model given: add --model_args pretrained="),
+        (["--model_args", "pretrained=./none"], "./none|none: no such file or folder"),
+    ],
+)
+def test_wrong_models_fail_before_anything_is_loaded(flags, complaint):
+    with pytest.raises(InfocapError, match=complaint):
+        evaluate(flags)
+
+
+def test_a_complaint_of_the_harness_becomes_one_line(tiny_model):
+    with pytest.raises(InfocapError, match="Tasks not found: infocap_pydoc ") as error:
+        evaluate(["--model_args", f"pretrained={tiny_model}", "--tasks", "infocap_pydoc"])
+    assert "\n" not in str(error.value)
