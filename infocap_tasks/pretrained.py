@@ -51,7 +51,8 @@ class Pretrained(NamedTuple):
         """The model that a user names on a command line: also a config.json or a .gguf file."""
         path = Path(model)
         if path.suffix == ".gguf":
-            return cls(str(path.parent), gguf_file=path.name, trust_remote_code=trust_remote_code)
+            folder = str(path.absolute().parent)
+            return cls(folder, gguf_file=path.name, trust_remote_code=trust_remote_code)
         return cls(model, trust_remote_code=trust_remote_code)
 
     def arguments(self) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def require_offsets(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBa
 def _refuse_missing_file(model: Pretrained) -> None:
     path = Path(model.path) / (model.gguf_file or "")
     looks_local = model.path.startswith((".", "/", "~")) or model.path.endswith(".json")
-    if not path.exists() and (looks_local or model.gguf_file):
+    if not path.exists() and (looks_local or Path(model.path).exists()):
         raise InfocapError(
             f"model {path}: no such file or folder; "
             "give a local folder, a config.json, a .gguf file or a hub id"

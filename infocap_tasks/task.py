@@ -16,7 +16,7 @@ from lm_eval.api.registry import register_aggregation, register_metric
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.models.utils import resolve_max_length
 from tqdm import tqdm
-from transformers import PretrainedConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from infocap_tasks import metrics
 from infocap_tasks.corpus import Corpus, Text, open_corpus
@@ -40,6 +40,11 @@ Items = Sequence[Mapping[str, Any]]
 
 # The harness has these metrics itself, with its own items and aggregation; ours adds the error.
 _OF_THE_HARNESS = frozenset({"bits_per_byte"})
+
+
+def _is_ours(metric: str) -> bool:
+    """Whether a metric of a task, or the error of one, takes our items."""
+    return metric not in _OF_THE_HARNESS and metric.removesuffix("_stderr") in METRICS
 
 
 def _scores(items: Items) -> list[DocumentScore]:
@@ -100,7 +105,7 @@ class InformationCapacityTask(ConfigurableTask):
 
     def __init__(self, config: dict[str, Any]) -> None:
         config = {key: value for key, value in config.items() if key != "class"}
-        self._documents: dict[int, Document] = {}
+        self._documents: dict[str, Document] = {}  # by origin
         self._scored: list[DocumentScore] = []
         super().__init__(config=config)
         for name in [name for name in self._aggregation_list if name in METRICS]:
@@ -129,17 +134,7 @@ class InformationCapacityTask(ConfigurableTask):
 
     def build_all_requests(self, **kwargs: Any) -> None:
         """As the harness's, but refuses the options under which a number would be wrong."""
-        if kwargs.get("cache_requests"):
-            raise InfocapError(
-                "--cache_requests: cannot be used with infocap tasks, since its entries are not "
-                "kept apart by tokenizer and texts cut by one would be scored with another; "
-                "leave it out"
-            )
-        if kwargs.get("apply_chat_template") or kwargs.get("system_instruction"):
-            raise InfocapError(
-                "--apply_chat_template, --system_instruction: cannot be used with infocap tasks, "
-                "which score bare text; leave them out, or run the tasks that need them apart"
-            )
+        refuse_options(kwargs)
         super().build_all_requests(**kwargs)
 
     def doc_iterator(
@@ -151,11 +146,11 @@ class InformationCapacityTask(ConfigurableTask):
         samples: list[int] | None = None,
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """Number and document, for the documents of this rank; each is cut once."""
+        if limit is not None and limit < 1:
+            raise InfocapError(f"--limit {limit}: must be at least 1 text, or a share below 1")
         texts: Iterable[Text] = self._corpus
         if samples:
-            chosen = set(samples)
-            texts = (text for index, text in enumerate(texts) if index in chosen)
-            limit = None
+            texts, limit = self._chosen(samples), None
         mine = islice(enumerate(texts), rank, int(limit) if limit else None, world_size)
         progress = tqdm(
             mine,
@@ -165,9 +160,22 @@ class InformationCapacityTask(ConfigurableTask):
             delay=2,
         )
         for doc_id, text in progress:
-            if doc_id not in self._documents:
-                self._documents[doc_id] = cut(text, self._tokenizer, self._settings.max_tokens)
-            yield doc_id, _as_doc(self._documents[doc_id], text.origin)
+            if text.origin not in self._documents:
+                self._documents[text.origin] = cut(text, self._tokenizer, self._settings.max_tokens)
+            yield doc_id, _as_doc(self._documents[text.origin], text.origin)
+
+    def _chosen(self, samples: list[int]) -> Iterator[Text]:
+        """The texts of these numbers in the corpus, in its order, as the harness takes them."""
+        missing = set(samples)
+        for index, text in enumerate(self._corpus):
+            if index in missing:
+                missing.remove(index)
+                yield text
+        if missing:
+            raise InfocapError(
+                f"--samples {sorted(missing)}: corpus {self._corpus.name} has {len(self._corpus)} "
+                "documents, numbered from 0"
+            )
 
     def _make_doc(self, text: Text) -> dict[str, Any]:
         return _as_doc(cut(text, self._tokenizer, self._settings.max_tokens), text.origin)
@@ -202,9 +210,8 @@ class InformationCapacityTask(ConfigurableTask):
             self._settings.bias_bits_per_token,
         )._asdict()
         # The harness's own metrics come first: a metric erases the error that came before it.
-        return super().process_results(doc, results) | {
-            name: score for name in self._aggregation_list if name not in _OF_THE_HARNESS
-        }
+        of_the_harness = super().process_results(doc, results)
+        return of_the_harness | {name: score for name in self._aggregation_list if _is_ours(name)}
 
     def aggregation(self) -> dict[str, Callable[[Items], Any]]:
         """As the harness's; keeps the scores of all ranks, which the provenance sums up."""
@@ -214,7 +221,7 @@ class InformationCapacityTask(ConfigurableTask):
             return aggregate(items)
 
         return {
-            name: aggregate if name in _OF_THE_HARNESS else partial(keep, aggregate)
+            name: partial(keep, aggregate) if _is_ours(name) else aggregate
             for name, aggregate in super().aggregation().items()
         }
 
@@ -253,6 +260,25 @@ class InformationCapacityTask(ConfigurableTask):
             "prefix_token_id": prefix,
             "prefix_token": self._tokenizer.convert_ids_to_tokens(prefix),
         }
+
+
+def refuse_options(options: Mapping[str, Any]) -> None:
+    """Refuse the options of the harness, by their names there, under which numbers are wrong.
+
+    Raises:
+        InfocapError: one of them is set.
+    """
+    if options.get("cache_requests"):
+        raise InfocapError(
+            "--cache_requests: cannot be used with infocap tasks, since its entries are not "
+            "kept apart by tokenizer and texts cut by one would be scored with another; "
+            "leave it out"
+        )
+    if options.get("apply_chat_template") or options.get("system_instruction"):
+        raise InfocapError(
+            "--apply_chat_template, --system_instruction: cannot be used with infocap tasks, "
+            "which score bare text; leave them out, or run the tasks that need them apart"
+        )
 
 
 def _as_doc(document: Document, origin: str) -> dict[str, Any]:
@@ -326,7 +352,8 @@ def _refuse_second_bos(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str
 
 def _require_prefix_token(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, Any]) -> int:
     """The token before the first one, by the harness's rule: given, else BOS, else EOS."""
-    ids = (metadata.get("prefix_token_id"), tokenizer.bos_token_id, tokenizer.eos_token_id)
+    given = (metadata.get(key) for key in ("prefix_token_id", "custom_prefix_token_id"))
+    ids = (*given, tokenizer.bos_token_id, tokenizer.eos_token_id)
     prefix = next((token_id for token_id in ids if token_id is not None), None)
     if prefix is None:
         raise InfocapError(
@@ -343,16 +370,20 @@ def _require_window(
     metadata: Mapping[str, Any],
 ) -> None:
     """A text in two windows would start its second one without what came before."""
-    if metadata.get("max_length") is not None:
-        max_length = int(metadata["max_length"])
-    elif model is not None:
+    max_length = metadata.get("max_length") or metadata.get("max_model_len")
+    is_served = any(key in metadata for key in ("model", "base_url", "max_model_len"))
+    if max_length is None and is_served:
+        max_length = 2048  # the harness's default for models behind an API
+    elif max_length is None and model is not None:
         max_length = resolve_max_length(load_config(model), tokenizer)
-    else:
+    if max_length is None:
         return
-    if max_tokens > max_length:
+    # Windows of vLLM and of models behind an API are two tokens shorter than what they name.
+    window = int(max_length) - (2 if is_served else 0)
+    if max_tokens > window:
         raise InfocapError(
-            f"max_tokens={max_tokens} is above the model's max_length of {max_length}; "
-            f"lower it with --metadata max_tokens={max_length} (or less), for every model that "
+            f"max_tokens={max_tokens} is above the model's max_length of {window}; "
+            f"lower it with --metadata max_tokens={window} (or less), for every model that "
             "is to be compared"
         )
 
@@ -368,24 +399,18 @@ def _find_flops(max_tokens: int, model: Pretrained | None, metadata: Mapping[str
     return count_model(model, max_tokens)
 
 
-def _dtype_name(dtype: object) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
 def _softmax_dtype(model: Pretrained | None, metadata: Mapping[str, Any]) -> str | None:
-    """The dtype that ``--model hf`` takes the log-softmax in; None where nothing tells it."""
-    if metadata.get("softmax_dtype"):
-        name = _dtype_name(metadata["softmax_dtype"])
-    elif model is not None:
-        given = metadata.get("dtype", "auto")
-        config: PretrainedConfig = load_config(model).get_text_config()
-        name = _dtype_name(given if given != "auto" else config.dtype)
-    else:
+    """The dtype in which ``--model hf`` takes the log-softmax; None where nothing tells it."""
+    dtype = metadata.get("softmax_dtype") or metadata.get("dtype", "auto")
+    if dtype == "auto" and model is not None:
+        dtype = load_config(model).get_text_config().dtype
+    if dtype is None or dtype == "auto":
         return None
+    name = str(dtype).removeprefix("torch.")
     if name in {"bfloat16", "float16"}:
         log.warning(
-            "log-probabilities are taken and summed in %s, which is good for about 3 digits; "
-            "add softmax_dtype=float32 to --model_args, as `infocap eval` does",
+            "--model hf takes and sums log-probabilities in %s, which is good for about 3 "
+            "digits; add softmax_dtype=float32 to --model_args, as `infocap eval` does",
             name,
         )
     return name

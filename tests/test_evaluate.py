@@ -49,15 +49,31 @@ def test_a_config_file_counts_as_set_by_the_user(monkeypatch, tiny_model, tmp_pa
         f"{{pretrained: {tiny_model}, softmax_dtype: float64}}"
     )  # fmt: skip
     file = tmp_path / "run.yaml"
-    file.write_text(f"model: hf\nmodel_args: {model_args}\ninclude_path: {tmp_path}\n")
-    options = parsed(monkeypatch, "--config", str(file), "--model_args", "dtype=float32")
+    file.write_text(
+        f"model: hf\nmodel_args: {model_args}\ninclude_path: [{tmp_path}]\n"
+        "trust_remote_code: true\n"
+    )
+    options = parsed(monkeypatch, "--config", str(file))
     assert options.include_path == [OURS, str(tmp_path)]
     assert options.model_args == {
         "add_bos_token": False,
         "softmax_dtype": "float64",
         "pretrained": str(tiny_model),
-        "dtype": "float32",
+        "trust_remote_code": True,
     }
+    # As in the harness, model_args on the command line take the place of the file's.
+    options = parsed(monkeypatch, "--config", str(file), "--model_args", f"pretrained={tiny_model}")
+    assert options.model_args["softmax_dtype"] == "float32"
+
+
+def test_a_cache_is_kept_apart_by_model(monkeypatch, tiny_model, bos_model):
+    def cache_for(model, *more):
+        flags = ("--model_args", f"pretrained={model}", "--use_cache", "answers")
+        return parsed(monkeypatch, *flags, *more).use_cache
+
+    assert cache_for(tiny_model) == cache_for(tiny_model)
+    assert cache_for(tiny_model).startswith("answers_")
+    assert cache_for(tiny_model) != cache_for(bos_model)
 
 
 def test_other_backends_keep_their_arguments(monkeypatch):
@@ -66,19 +82,32 @@ def test_other_backends_keep_their_arguments(monkeypatch):
     assert options.include_path == [OURS]
 
 
+CUSTOM = ["--tasks", "infocap_custom", "--metadata", "corpus_path=CORPUS"]
+
+
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
         (["--tasks", "infocap_pydocs"], "no model given: add --model_args pretrained="),
-        (["--model_args", "pretrained=./none"], "./none|none: no such file or folder"),
+        (["--model_args", "pretrained=./none"], "no such file or folder"),
+        (["--config", "none.yaml"], "Config file not found"),
+        (
+            ["--model_args", "pretrained=MODEL", "--tasks", "infocap_pydoc"],
+            "Tasks not found: infoc",
+        ),
+        (["--model_args", "pretrained=MODEL", "--tasks", "infocap_custom"], "no corpus_path given"),
+        (["--model_args", "pretrained=MODEL", *CUSTOM], "above the model's max_length of 256"),
+        (["--model_args", "pretrained=MODEL", *CUSTOM, "max_tokens=1"], "at least 2"),
+        (["--model_args", "pretrained=MODEL", *CUSTOM, "--cache_requests"], "--cache_requests:"),
+        (["--model_args", "pretrained=MODEL", *CUSTOM, "--apply_chat_template"], "bare text"),
+        (["--model_args", "pretrained=MODEL,no_such=1", *CUSTOM, "max_tokens=9"], "no_such"),
+        (["--model_args", "pretrained=MODEL", *CUSTOM, "max_tokens=9", "--limit", "-1"], "least 1"),
     ],
 )
-def test_wrong_models_fail_before_anything_is_loaded(flags, complaint):
-    with pytest.raises(InfocapError, match=complaint):
-        evaluate(flags)
-
-
-def test_a_complaint_of_the_harness_becomes_one_line(tiny_model):
-    with pytest.raises(InfocapError, match="Tasks not found: infocap_pydoc ") as error:
-        evaluate(["--model_args", f"pretrained={tiny_model}", "--tasks", "infocap_pydoc"])
+def test_wrong_input_is_one_line(tiny_model, corpus_file, flags, complaint):
+    filled = [
+        flag.replace("MODEL", str(tiny_model)).replace("CORPUS", str(corpus_file)) for flag in flags
+    ]
+    with pytest.raises(InfocapError, match=complaint) as error:
+        evaluate(filled)
     assert "\n" not in str(error.value)

@@ -12,8 +12,10 @@ from lm_eval.api.registry import (
 )
 
 import infocap_tasks.task
+from infocap_tasks.corpus import open_corpus
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS
+from infocap_tasks.task import InformationCapacityTask
 
 
 @pytest.fixture
@@ -88,9 +90,29 @@ def test_limit_reads_no_further(custom, tmp_path):
 
 
 def test_samples_are_chosen_as_the_harness_does(custom):
-    docs = [doc["text"] for _, doc in load_task(**custom).doc_iterator(samples=[1, 3])]
+    task = load_task(**custom)
+    docs = [doc["text"] for _, doc in task.doc_iterator(samples=[1, 3])]
     assert docs[1] == TEXTS[3]
     assert TEXTS[1].startswith(docs[0])
+    assert [doc["text"] for _, doc in task.doc_iterator(samples=[3])] == [TEXTS[3]]
+    with pytest.raises(InfocapError, match=r"--samples \[4, 9\]: .* has 4 documents"):
+        list(task.doc_iterator(samples=[1, 4, 9]))
+
+
+def test_a_yaml_pins_its_file_whatever_the_user_names_for_another_task(custom, tmp_path):
+    pinned = write_jsonl(tmp_path / "pinned.jsonl", [{"body": "pinned text"}])
+    corpus = open_corpus(custom | {"corpus": {"path": str(pinned), "text_field": "body"}})
+    assert [text.text for text in corpus] == ["pinned text"]
+
+
+def test_metrics_of_the_harness_may_stand_beside_ours(custom, tmp_path):
+    names = ["byte_perplexity", "bits_per_byte", "information_capacity"]
+    task = load_task(**custom)
+    config = task.config.to_dict() | {"metric_list": [{"metric": name} for name in names]}
+    own = InformationCapacityTask(config)
+    results = own.process_results(requests(task)[0].doc, [-10.0])
+    assert results["byte_perplexity"] == results["bits_per_byte"]
+    assert results["information_capacity"]["nll_bits"] == pytest.approx(10 / math.log(2))
 
 
 @pytest.mark.parametrize(
@@ -100,6 +122,8 @@ def test_samples_are_chosen_as_the_harness_does(custom):
         ({"max_tokens": "many"}, "max_tokens=many"),
         ({"max_tokens": 1024}, "above the model's max_length of 256"),
         ({"max_tokens": 64, "max_length": 50}, "above the model's max_length of 50"),
+        ({"max_tokens": 64, "max_model_len": 65}, "above the model's max_length of 63"),
+        ({"max_tokens": 2047, "model": "served"}, "above the model's max_length of 2046"),
         ({"bias_bits_per_token": "low"}, "bias_bits_per_token=low: must be a number"),
         ({"flops_per_token": 0}, "flops_per_token=0: must be a number above 1"),
         ({"corpus_path": "none.jsonl"}, "does not exist"),
