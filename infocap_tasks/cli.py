@@ -1,17 +1,12 @@
 """The ``infocap`` command: parses, calls, prints. Heavy imports wait until they are needed."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from infocap_tasks import __version__
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
-
-if TYPE_CHECKING:
-    from infocap_tasks.flops import Flops
 
 _DESCRIPTION = """\
 Information capacity of language models (arXiv 2511.08066), on lm-evaluation-harness:
@@ -24,8 +19,19 @@ examples:
   infocap demo
   infocap eval --model_args pretrained=HuggingFaceTB/SmolLM2-135M --tasks infocap_local
   infocap eval --model_args pretrained=DIR --tasks infocap_custom --metadata corpus_path=my.jsonl
-  infocap flops Qwen/Qwen3-0.6B
+  infocap flops Qwen/Qwen3-0.6B Qwen/Qwen3-8B --verify
   lm_eval --include_path "$(infocap tasks)" --tasks infocap_pydocs ...
+"""
+
+_FLOPS_DESCRIPTION = """\
+FLOPs to decode one token with a KV cache, averaged over the positions of a text of --context
+tokens; a multiply-add is 2. Counted on the model's own code from its config: projections,
+attention over the keys that each layer's mask shows, picked and shared experts, routers, the state
+of recurrent mixers, the LM head. Norms, activations and the embedding's look-up are left out. No
+weights are read. reference_flops_per_token is the published formula's figure, where it applies.
+
+--verify works N out a second way: 2 FLOPs for each matrix parameter that a token uses, and
+attention's closed form from the declared heads, widths and windows.
 """
 
 _EVAL_HELP = "score a model: every flag of `lm_eval run`, our tasks and safe defaults put in"
@@ -38,6 +44,7 @@ It takes every flag of `lm_eval run`, below. It adds our task folder to --includ
 --model hf (the default), add_bos_token=False and softmax_dtype=float32 unless you set them.
   --metadata max_tokens=512              cut texts at 512 tokens (default 1024)
   --metadata bias_bits_per_token=-24     the bias b (default: that of the corpus)
+  --metadata flops_config=HUB_ID         the config to count FLOPs from, for models behind an API
   --metadata flops_per_token=2.5e9       FLOPs, where they cannot be counted from a config
   --metadata corpus_path=my.jsonl        texts for infocap_custom (text_field=NAME)
 """
@@ -105,15 +112,19 @@ def _add_flops(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "flops",
         help="FLOPs to decode one token, from a model's config alone",
-        description="FLOPs to decode one token with a KV cache, averaged over the positions of a "
-        "text of --context tokens; a multiply-add is 2. Counted on the model's own code from its "
-        "config; no weights are read.",
+        description=_FLOPS_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", help="local folder, config.json, .gguf file or hub id")
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help="local folder, config.json, .gguf file or hub id"
+    )
     parser.add_argument(
         "--context", type=int, default=1024, metavar="TOKENS", help="text length L (default 1024)"
     )
-    parser.add_argument("--format", choices=["table", "json"], default="table")
+    parser.add_argument("--format", choices=["table", "json", "csv"], default="table")
+    parser.add_argument(
+        "--verify", action="store_true", help="print the second way and the difference too"
+    )
     parser.add_argument(
         "--trust_remote_code", action="store_true", help="run code that the model's repository has"
     )
@@ -122,24 +133,13 @@ def _add_flops(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _flops(options: argparse.Namespace) -> None:
     from infocap_tasks.flops import count_model
+    from infocap_tasks.flops_table import RENDERERS
     from infocap_tasks.pretrained import Pretrained
 
-    model = Pretrained.from_file_or_id(options.model, options.trust_remote_code)
-    flops = count_model(model, options.context)
-    if options.format == "json":
-        print(json.dumps({"model": options.model, **flops.record()}, indent=2))
-    else:
-        print(_flops_table(options.model, flops))
-
-
-def _flops_table(model: str, flops: "Flops") -> str:
-    total = flops.flops_per_token
-    rows = [
-        *((name, value, value / total) for name, value in flops.breakdown.items()),
-        ("flops_per_token", total, 1.0),
-    ]
-    lines = [f"{model}: {flops.model_type}, {flops.context_tokens} tokens of context"]
-    lines += [f"  {name:<24}{value:>24,}{share:>9.2%}" for name, value, share in rows]
-    lines += [f"  {'total_params':<24}{flops.total_params:>24,}"]
-    lines += [f"  {'active_params':<24}{flops.active_params:>24,}"]
-    return "\n".join(lines)
+    counted = {
+        name: count_model(
+            Pretrained.from_file_or_id(name, options.trust_remote_code), options.context
+        )
+        for name in options.models
+    }
+    print(RENDERERS[options.format](counted, options.verify))

@@ -1,52 +1,50 @@
 """A config in, FLOPs to decode one token out, counted on the model's own code.
 
 Convention: one multiply-add is 2 FLOPs, and only products of matrices count: projections,
-attention scores and weighted values, MLPs, the LM head. Norms, activations, rotary embeddings,
-softmax and the embedding's look-up are left out, as in the published formulas. A token is decoded
-with a KV cache, and the cost is the mean over the positions 1..L of a text: at position t a layer
-attends to the keys that its own mask shows it, min(t, window) of them.
+attention scores and weighted values, MLPs, picked experts, routers, the LM head, and the state
+updates and read-outs of recurrent mixers. Norms, activations, rotary embeddings, softmax and the
+embedding's look-up are left out, as in the published formulas.
 
-The forward pass runs on fake tensors (shapes without data), so no weights are read and none are
-allocated, whatever the size. Its attention is replaced, by transformers' own registry of attention
-implementations, by one that computes nothing and notes the shapes and the mask it was given; what
-torch's FlopCounterMode then sees is linear in the number of tokens.
+A token is decoded with a KV cache, and the cost is the mean over the positions 1..L of a text: at
+position t a layer attends to the keys that its own mask shows it, min(t, window) of them. Keys and
+values are cached as the attention takes them; latent ones (MLA) are expanded once, when their
+token is decoded.
 """
 
-import types
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from copy import deepcopy
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-import torch
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
-from torch.utils.flop_counter import FlopCounterMode
-from transformers import (
-    AttentionInterface,
-    AttentionMaskInterface,
-    AutoModelForCausalLM,
-    PretrainedConfig,
-    PreTrainedModel,
-)
+from torch import nn
+from transformers import PretrainedConfig
 
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.pretrained import Pretrained, load_config
+from infocap_tasks.reference_flops import reference_flops_per_token
+from infocap_tasks.tracing.attention import count_keys
+from infocap_tasks.tracing.experts import holds_experts, stacked_matrices
+from infocap_tasks.tracing.forward import Trace, trace
 
 ATTENTION_PROJECTIONS = "attention_projections"
 ATTENTION_CORE = "attention_core"
 MLP = "mlp"
+EXPERTS = "experts"
+SHARED_EXPERTS = "shared_experts"
+ROUTER = "router"
+MIXER_PROJECTIONS = "mixer_projections"
+MIXER_CORE = "mixer_core"
 LM_HEAD = "lm_head"
 OTHER = "other"
-
-_IMPLEMENTATION = "infocap_shapes"
-_TRACED_TOKENS = 16
+COMPONENTS = (
+    ATTENTION_PROJECTIONS, ATTENTION_CORE, MLP, EXPERTS, SHARED_EXPERTS, ROUTER,
+    MIXER_PROJECTIONS, MIXER_CORE, LM_HEAD, OTHER,
+)  # fmt: skip
 
 Number = int | float
-MaskFunction = Callable[[Any, Any, Any, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,10 @@ class Flops:
         context_tokens: L.
         breakdown: FLOPs per token by component; they sum to ``flops_per_token`` exactly.
         total_params: all parameters, tied ones once; None where FLOPs were given.
-        active_params: parameters that one token uses, without the embedding's look-up.
+        active_params: parameters without those of the experts that one token is not sent to.
         method: ``counted`` or ``given``.
+        reference_flops_per_token: N by the published formula; None where it does not apply.
+        verification: the same worked out a second way, and the difference.
     """
 
     model_type: str | None
@@ -68,6 +68,8 @@ class Flops:
     total_params: int | None
     active_params: int | None
     method: str
+    reference_flops_per_token: int | None = None
+    verification: Mapping[str, Any] | None = None
 
     @property
     def flops_per_token(self) -> Number:
@@ -84,6 +86,8 @@ class Flops:
             "total_params": self.total_params,
             "active_params": self.active_params,
             "method": self.method,
+            "reference_flops_per_token": self.reference_flops_per_token,
+            "verification": self.verification,
         }
 
 
@@ -131,206 +135,276 @@ def count(
     """
     if context_tokens < 1:
         raise InfocapError(f"context {context_tokens}: must be at least 1 token")
-    text_config = deepcopy(config.get_text_config(decoder=True))
-    if hasattr(text_config, "quantization_config"):
-        del text_config.quantization_config
+    refuse_uncountable(config)
     try:
-        trace = _trace(text_config, trust_remote_code)
-        breakdown = _linear_flops(trace) | _attention_flops(trace, context_tokens)
+        traced = trace(config, trust_remote_code)
     except Exception as error:  # whatever a model's own code raises on tensors without data
         raise InfocapError(
             f"the FLOPs of a {config.model_type} model cannot be counted "
-            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:300]}); "
             "state them with --metadata flops_per_token=N"
         ) from error
-    total_params = sum(parameter.numel() for parameter in trace.model.parameters())
+    breakdown = _linear_flops(traced)
+    breakdown[ATTENTION_CORE] = _attention_flops(traced, context_tokens)
+    total_params = sum(parameter.numel() for parameter in traced.model.parameters())
     return Flops(
         config.model_type,
         context_tokens,
-        {name: _number(value) for name, value in breakdown.items() if value},
+        {name: _number(breakdown[name]) for name in COMPONENTS if breakdown[name]},
         total_params,
-        total_params,
+        total_params - _unpicked_params(traced),
         "counted",
+        reference_flops_per_token(config),
+        _verification(traced, breakdown, context_tokens),
     )
 
 
-@dataclass(frozen=True)
-class _AttentionCall:
-    """One call of the attention: its heads, widths, and which keys each position sees."""
-
-    module: torch.nn.Module
-    num_heads: int
-    key_width: int
-    value_width: int
-    sees: MaskFunction
+# ---------------------------------------------------------------- by component
 
 
-@dataclass(frozen=True)
-class _Trace:
-    """A forward pass: FLOPs of each module without its children, and the calls of attention."""
-
-    model: PreTrainedModel
-    flops_by_module: Mapping[str, int]
-    attention_calls: list[_AttentionCall]
-
-
-def _trace(config: PretrainedConfig, trust_remote_code: bool) -> _Trace:
-    with FakeTensorMode(allow_non_fake_inputs=True), _recorded_attention() as calls:
-        model = AutoModelForCausalLM.from_config(
-            config, attn_implementation=_IMPLEMENTATION, trust_remote_code=trust_remote_code
-        ).eval()
-        ids = torch.zeros(1, _TRACED_TOKENS, dtype=torch.long)
-        counter = FlopCounterMode(display=False)
-        with counter, torch.no_grad():
-            model(ids, attention_mask=torch.ones_like(ids), use_cache=False)
-    totals = {path: sum(ops.values()) for path, ops in counter.get_flop_counts().items()}
-    return _Trace(model, _without_children(totals), calls)
-
-
-def _without_children(totals: Mapping[str, int]) -> dict[str, int]:
-    """FLOPs of each module itself, from totals that include the modules below it."""
-    own = dict(totals)
-    for path, flops in totals.items():
-        if "." in path:
-            own[_nearest(path, totals)] -= flops
-    del own["Global"]
-    return own
-
-
-def _nearest(path: str, paths: Mapping[str, int]) -> str:
-    """The closest module above ``path`` that has an entry."""
-    while "." in path:
-        path = path.rpartition(".")[0]
-        if path in paths:
-            return path
-    return "Global"
-
-
-def _linear_flops(trace: _Trace) -> dict[str, Fraction]:
-    """FLOPs per token of everything but attention's core, by component."""
-    attention_modules = {call.module for call in trace.attention_calls}
-    breakdown: dict[str, Fraction] = defaultdict(Fraction)
-    for path, flops in trace.flops_by_module.items():
-        component = _component(trace.model, path.partition(".")[2], attention_modules)
-        breakdown[component] += Fraction(flops, _TRACED_TOKENS)
+def _linear_flops(traced: Trace) -> defaultdict[str, Fraction]:
+    """FLOPs per token of all but attention's core, by component."""
+    parts = _Parts(traced)
+    breakdown: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for path, flops in traced.linear.items():
+        # Without any parameter, what is multiplied are tables of positions, not tokens.
+        if next(traced.model.get_submodule(path).parameters(), None) is not None:
+            breakdown[parts.component(path)] += flops
+    for path, flops in traced.experts.items():
+        breakdown[parts.component(path)] += flops
+    breakdown[MIXER_CORE] += sum(traced.cores.values())
     return breakdown
 
 
-def _component(model: PreTrainedModel, path: str, attention_modules: set[torch.nn.Module]) -> str:
-    """The part of the model that the module at ``path`` belongs to."""
-    if path and model.get_submodule(path) is model.get_output_embeddings():
-        return LM_HEAD
-    names = path.split(".") if path else []
-    above = (model.get_submodule(".".join(names[:depth])) for depth in range(1, len(names) + 1))
-    if any(module in attention_modules for module in above):
-        return ATTENTION_PROJECTIONS
-    in_a_layer = any(name.isdigit() for name in names)
-    return MLP if in_a_layer else OTHER
+class _Parts:
+    """Which part of a model each of its modules belongs to, by what ran in it."""
+
+    def __init__(self, traced: Trace) -> None:
+        self._model = traced.model
+        self._head = traced.model.get_output_embeddings()
+        paths = {module: path for path, module in traced.model.named_modules()}
+        called = {paths[call.module] for call in traced.attention_calls}
+        self._attention = {self._block(path) for path in called | set(traced.quadratic)}
+        self._mixers = {
+            _child_of_layer(path) for path in traced.cores if not self._below(path, self._attention)
+        }
+        self._experts = {
+            path: module for path, module in traced.model.named_modules() if holds_experts(module)
+        }
+
+    def component(self, path: str) -> str:
+        """The component whose FLOPs the module at ``path`` itself counts to."""
+        if any(self._model.get_submodule(above) is self._head for above in _upwards(path)):
+            return LM_HEAD
+        if self._below(path, self._experts):
+            return EXPERTS
+        if self._below(path, self._attention):
+            return ATTENTION_PROJECTIONS
+        if self._below(path, self._mixers):
+            return MIXER_PROJECTIONS
+        beside = [above for above in _upwards(path) if self._experts_in(above)]
+        if beside:
+            num_experts = self._experts_in(beside[0])
+            return ROUTER if self._is_router(path, num_experts) else SHARED_EXPERTS
+        return MLP if _layer_depth(path) else OTHER
+
+    def _experts_in(self, block: str) -> int:
+        """Number of experts of the block whose direct child holds them, else 0."""
+        for path, module in self._experts.items():
+            if path.rpartition(".")[0] == block and path != block:
+                return int(getattr(module, "num_experts", 0)) or next(
+                    p.shape[0] for p in module.parameters() if p.dim() == 3
+                )
+        return 0
+
+    def _is_router(self, path: str, num_experts: int) -> bool:
+        module = self._model.get_submodule(path)
+        named = re.search(r"Router|Gate$|Gating|Classifier", type(module).__name__)
+        sized = any(p.dim() == 2 and p.shape[0] == num_experts for p in module.parameters(False))
+        return bool(named) or sized
+
+    def _below(self, path: str, blocks: Mapping[str, Any] | set[str]) -> bool:
+        return any(above in blocks for above in _upwards(path))
+
+    def _block(self, path: str) -> str:
+        """The whole attention block of the module that computes the scores."""
+        above = path.rpartition(".")[0]
+        while above and self._is_attention(above):
+            path, above = above, above.rpartition(".")[0]
+        return path
+
+    def _is_attention(self, path: str) -> bool:
+        kind = type(self._model.get_submodule(path)).__name__
+        return bool(re.search(r"Atten|Attn|MLA|MoA", kind)) and not re.search(
+            r"Layer$|Block$|Model|ForCausal", kind
+        )
 
 
-def _attention_flops(trace: _Trace, context_tokens: int) -> dict[str, Fraction]:
-    """FLOPs per token of attention scores and weighted values, at a mean position.
+def _upwards(path: str) -> Iterator[str]:
+    """The path and those of the modules above it, the model itself left out."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
 
-    A query of width d_k against one key is 2 d_k FLOPs, its weight times a value of width d_v
-    2 d_v, in each of H heads: 2 H (d_k + d_v) for each key that is seen.
+
+def _layer_depth(path: str) -> int:
+    """How many names lead to the layer that holds the module: 0 outside of layers."""
+    names = path.split(".")
+    return next((depth for depth, name in enumerate(names, 1) if name.isdigit()), 0)
+
+
+def _child_of_layer(path: str) -> str:
+    return ".".join(path.split(".")[: _layer_depth(path) + 1])
+
+
+def _attention_flops(traced: Trace, context_tokens: int) -> Fraction:
+    """FLOPs per token of attention scores and weighted values, at a mean position."""
+    keys = {}
+    flops = Fraction(0)
+    for call in traced.attention_calls:
+        kind = (call.mask, call.select and call.module)
+        if kind not in keys:
+            keys[kind] = count_keys(call, context_tokens)
+        flops += call.flops_of_keys(keys[kind])
+    for path, per_pair in traced.quadratic.items():
+        window = _own_window(traced.model.get_submodule(path)) or context_tokens
+        flops += per_pair * windowed_keys(context_tokens, window)
+    return flops / context_tokens
+
+
+def _own_window(module: Any) -> int | None:
+    """The sliding window of attention that does not go through transformers' registry."""
+    if getattr(module, "attention_type", None) == "local":  # GPT-Neo
+        return int(module.config.window_size)
+    return None
+
+
+def windowed_keys(num_tokens: int, window: int) -> int:
+    """Keys seen, summed over the positions of a text: sum of min(t, window) for t = 1..L."""
+    inside = min(num_tokens, window)
+    return inside * (inside + 1) // 2 + (num_tokens - inside) * window
+
+
+def _picked_shares(traced: Trace) -> Iterator[tuple[nn.Module, Fraction]]:
+    """Modules that hold experts, with the share of their parameters that one token uses."""
+    flops = defaultdict(Fraction, traced.linear)
+    for path, value in traced.experts.items():
+        flops[path] += value
+    for path, module in traced.model.named_modules():
+        if holds_experts(module):
+            yield module, flops[path] / (2 * sum(p.numel() for p in stacked_matrices(module)))
+
+
+def _unpicked_params(traced: Trace) -> int:
+    """Parameters of the experts that a token is not sent to."""
+    return round(
+        sum(
+            (1 - share) * sum(p.numel() for p in module.parameters())
+            for module, share in _picked_shares(traced)
+        )
+    )
+
+
+# ---------------------------------------------------------------- a second way
+
+
+def _verification(
+    traced: Trace, breakdown: Mapping[str, Fraction], context_tokens: int
+) -> dict[str, Any]:
+    """The linear part and attention's core worked out without the trace, and the difference.
+
+    2 FLOPs for each matrix parameter that a token uses (the LM head also where it is tied, the
+    look-up of embeddings not), and 2 H (d_k + d_v) for each key from what the config declares.
     """
-    keys = {
-        sees: count_visible_keys(sees, context_tokens)
-        for sees in {call.sees for call in trace.attention_calls}
+    linear = 2 * _matrix_params(traced)
+    attention = closed_form_attention(traced.model.config, context_tokens)
+    counted = sum(breakdown.values()) - breakdown.get(MIXER_CORE, 0)
+    core = breakdown.get(ATTENTION_CORE, Fraction(0))
+    second = linear + (core if attention is None else attention)
+    difference = float((counted - second) / second)
+    return {
+        "linear_flops_per_token": _number(linear),
+        "attention_flops_per_token": None if attention is None else _number(attention),
+        "relative_difference": difference,
+        "agrees": abs(difference) <= 0.01,
     }
-    flops = sum(
-        2 * call.num_heads * (call.key_width + call.value_width) * keys[call.sees]
-        for call in trace.attention_calls
-    )
-    return {ATTENTION_CORE: Fraction(flops, context_tokens)}
 
 
-def count_visible_keys(sees: MaskFunction, num_tokens: int) -> int:
-    """Pairs of a position and a key that it sees, over a text of ``num_tokens`` tokens.
+def _matrix_params(traced: Trace) -> Fraction:
+    """Parameters of the matrices that a token is multiplied with.
 
-    The keys that a position sees are one run that ends at the position itself, for causal masks,
-    sliding windows and chunks alike; where the run starts is found by bisection, for all
-    positions at once.
+    Not the look-up of embeddings, nor what a decoder by itself does not run (cross-attention, the
+    encoders of a wrapper), nor the convolutions and state matrices of the mixers' cores.
     """
-    with unset_fake_temporarily():
-        position = torch.arange(num_tokens)
-        first_unseen, last_seen = torch.full_like(position, -1), position
-        while bool(torch.any(last_seen - first_unseen > 1)):
-            middle = (first_unseen + last_seen + 1) // 2
-            seen = sees(0, 0, position, middle).expand(num_tokens)
-            open_ = last_seen - first_unseen > 1
-            last_seen = torch.where(open_ & seen, middle, last_seen)
-            first_unseen = torch.where(open_ & ~seen, middle, first_unseen)
-        return int((position - last_seen + 1).sum())
+    head = traced.model.get_output_embeddings()
+    shares = dict(_picked_shares(traced))
+    total = Fraction(0)
+    for module in traced.called:
+        if module in shares:
+            total += shares[module] * sum(p.numel() for p in stacked_matrices(module))
+        elif not isinstance(module, nn.Conv1d | nn.Embedding) or module is head:
+            own = module.named_parameters(recurse=False)
+            total += sum(p.numel() for name, p in own if p.dim() >= 2 and name != "A_log")
+    return total
 
 
-@contextmanager
-def _recorded_attention() -> Iterator[list[_AttentionCall]]:
-    """Attention that notes how it is called, under the name ``_IMPLEMENTATION``."""
-    calls: list[_AttentionCall] = []
+def closed_form_attention(config: Any, context_tokens: int) -> Fraction | None:
+    """Attention's core in FLOPs per token from a config's declared heads, widths and windows.
 
-    def attend(
-        module: torch.nn.Module,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        attention_mask: torch.Tensor | None,
-        **_: Any,
-    ) -> tuple[torch.Tensor, None]:
-        batch, num_heads, num_tokens, key_width = query.shape
-        value_width = value.shape[-1]
-        sees = _sees_all_before if attention_mask is None else attention_mask.infocap_sees  # type: ignore[attr-defined]
-        calls.append(_AttentionCall(module, num_heads, key_width, value_width, sees))
-        return query.new_empty(batch, num_tokens, num_heads, value_width), None
-
-    AttentionInterface.register(_IMPLEMENTATION, attend)
-    AttentionMaskInterface.register(_IMPLEMENTATION, _mask_that_remembers)
-    yield calls
-
-
-def _mask_that_remembers(
-    batch_size: int,
-    q_length: int,
-    kv_length: int,
-    q_offset: int = 0,
-    kv_offset: int = 0,
-    mask_function: MaskFunction | None = None,
-    **_: Any,
-) -> torch.Tensor:
-    """A mask without values that carries the function which would have filled it."""
-    mask = torch.zeros(batch_size, 1, q_length, kv_length)
-    sees = _sees_all_before if mask_function is None else _on_real_tensors(mask_function)
-    mask.infocap_sees = sees  # type: ignore[attr-defined]
-    return mask
-
-
-def _sees_all_before(
-    batch: Any, head: Any, position: torch.Tensor, key: torch.Tensor
-) -> torch.Tensor:
-    return key <= position
-
-
-def _on_real_tensors(function: Any) -> Any:
-    """The mask function with zeros in place of the fake tensors that it captured.
-
-    What it captures without data are the paddings and the numbers of packed texts, and both are
-    zero for one text without padding.
+    None where the config does not declare them in one of the usual ways.
     """
-    if isinstance(function, FakeTensor):
-        with unset_fake_temporarily():
-            return torch.zeros([1] * function.dim(), dtype=function.dtype)
-    if isinstance(function, tuple):
-        return tuple(_on_real_tensors(item) for item in function)
-    if not isinstance(function, types.FunctionType) or not function.__closure__:
-        return function
-    cells = [types.CellType(_on_real_tensors(cell.cell_contents)) for cell in function.__closure__]
-    return types.FunctionType(
-        function.__code__,
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        tuple(cells),
+    try:
+        return _declared_attention(config, context_tokens)
+    except (AttributeError, TypeError, KeyError, RuntimeError):  # the last: set layer by layer
+        return None
+
+
+def _declared_attention(config: Any, context_tokens: int) -> Fraction:
+    window = getattr(config, "sliding_window", None) or context_tokens
+    kinds = getattr(config, "layer_types", None) or getattr(config, "layers_block_type", None)
+    keys_of = {
+        "full_attention": context_tokens,
+        "attention": context_tokens if kinds else window,
+        "sliding_attention": window,
+    }
+    without_keys = {"linear_attention", "mamba", "conv", "moe", "mlp", "recurrent"}
+    num_heads: int = config.num_attention_heads
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // num_heads
+    nope, rope = (getattr(config, f"qk_{part}_head_dim", None) for part in ("nope", "rope"))
+    key_width = nope + rope if nope and rope else head_dim
+    value_width = getattr(config, "v_head_dim", None) or head_dim
+    layers = kinds or ["attention"] * config.num_hidden_layers
+    keys = sum(
+        windowed_keys(context_tokens, keys_of[kind]) for kind in layers if kind not in without_keys
     )
+    return Fraction(2 * num_heads * (key_width + value_width) * keys, context_tokens)
+
+
+# ---------------------------------------------------------------- what cannot be counted
+
+UNCOUNTABLE = {
+    "blt": "its patches are cut where the text surprises a smaller model, so the cost of a byte "
+    "depends on the text",
+    "gemma4_assistant": "it drafts from another model's states and is no language model by itself",
+    "gemma4_unified_assistant": "it drafts from another model's states and is no language model "
+    "by itself",
+    "musicgen": "it models codes of sound, not text",
+    "musicgen_melody": "it models codes of sound, not text",
+    "qwen4_exp": "its indexer picks keys one query at a time by their data",
+    "qwen4_exp_text": "its indexer picks keys one query at a time by their data",
+    "reformer": "which keys its attention compares depends on their data",
+    "xmod": "it picks an adapter by each text's language",
+}
+
+
+def refuse_uncountable(config: PretrainedConfig) -> None:
+    """Raise for the architectures that have no one cost of a token, with the reason."""
+    reason = UNCOUNTABLE.get(config.model_type)
+    if reason:
+        raise InfocapError(
+            f"the FLOPs of a {config.model_type} model cannot be counted: {reason}; "
+            "state them with --metadata flops_per_token=N"
+        )
 
 
 def _number(value: Fraction) -> Number:

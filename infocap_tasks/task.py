@@ -389,14 +389,26 @@ def _require_window(
 
 
 def _find_flops(max_tokens: int, model: Pretrained | None, metadata: Mapping[str, Any]) -> Flops:
+    """FLOPs that the user states, else those of a config that they name, else the model's."""
     if "flops_per_token" in metadata:
         return given_flops(metadata["flops_per_token"], max_tokens)
+    if "flops_config" in metadata:
+        trust = bool(metadata.get("trust_remote_code", False))
+        model = Pretrained.from_file_or_id(str(metadata["flops_config"]), trust)
     if model is None:
         raise InfocapError(
-            "no config known to count FLOPs from: give --model_args pretrained=…, or state them "
-            "with --metadata flops_per_token=N"
+            "no config known to count FLOPs from: give --model_args pretrained=…, or for a model "
+            "behind an API --metadata flops_config=HUB_ID_OR_PATH or flops_per_token=N"
         )
-    return count_model(model, max_tokens)
+    flops = count_model(model, max_tokens)
+    if flops.verification and not flops.verification["agrees"]:
+        log.warning(
+            "%s: the FLOPs counted and those of its parameters differ by %.1f %% (see "
+            "`infocap flops --verify`); the counted ones are used",
+            model.path,
+            100 * flops.verification["relative_difference"],
+        )
+    return flops
 
 
 def _softmax_dtype(model: Pretrained | None, metadata: Mapping[str, Any]) -> str | None:

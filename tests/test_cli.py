@@ -1,3 +1,4 @@
+import csv
 import json
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def test_flops_as_json(tiny_model, capsys, as_file):
     record = json.loads(capsys.readouterr().out)
     assert list(record) == [
         "model", "model_type", "context_tokens", "flops_per_token", "breakdown",
-        "total_params", "active_params", "method",
+        "total_params", "active_params", "method", "reference_flops_per_token",
     ]  # fmt: skip
     assert record["model"] == model
     assert record["model_type"] == "llama"
@@ -67,10 +68,39 @@ def test_flops_as_json(tiny_model, capsys, as_file):
     assert sum(record["breakdown"].values()) == record["flops_per_token"]
 
 
+@pytest.fixture
+def two_models(tiny_model, tmp_path):
+    """The small one of conftest, and one that costs more, as a config.json only."""
+    larger = tmp_path / "config.json"
+    config = json.loads((tiny_model / "config.json").read_text())
+    larger.write_text(json.dumps(config | {"num_hidden_layers": 7}))
+    return [str(larger), str(tiny_model)]
+
+
+def test_several_models_are_sorted_with_their_ratio(two_models, capsys):
+    assert main(["flops", *two_models, "--format", "json", "--verify"]) == 0
+    records = json.loads(capsys.readouterr().out)
+    assert [record["model"] for record in records] == two_models[::-1]
+    assert all(record["verification"]["agrees"] for record in records)
+    assert main(["flops", *two_models, "--format", "csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [row["model"] for row in rows] == two_models[::-1]
+    for row, record in zip(rows, records, strict=True):
+        assert int(row["flops_per_token"]) == record["flops_per_token"]
+        assert int(row["attention_core"]) == record["breakdown"]["attention_core"]
+    assert main(["flops", *two_models]) == 0
+    header, first, second = capsys.readouterr().out.splitlines()
+    assert (first.split()[0], second.split()[0]) == (two_models[1], two_models[0])
+    ratios = [line.split()[header.split().index("ratio")] for line in (first, second)]
+    expected = records[1]["flops_per_token"] / records[0]["flops_per_token"]
+    assert ratios == ["1.000", f"{expected:.3f}"]
+
+
 def test_flops_as_a_table(tiny_model, capsys):
-    assert main(["flops", str(tiny_model)]) == 0
+    assert main(["flops", str(tiny_model), "--verify"]) == 0
     text = capsys.readouterr().out
     assert "attention_core" in text
+    assert "+0.0000%" in text
     assert "flops_per_token" in text
 
 
@@ -80,12 +110,29 @@ def test_flops_as_a_table(tiny_model, capsys):
         (["flops", "./none"], "no such file or folder"),
         (["eval", "--model_args", "pretrained=./none"], "no such file or folder"),
         (["flops", "MODEL", "--context", "-1"], "context -1: must be at least 1"),
+        (["flops", "no_json/config.json"], "no config for model"),
+        (["flops", "no_type/config.json"], "model_type"),
+        (["flops", "unknown/config.json"], "unheard_of"),
+        (["flops", "broken/config.json"], "no config for model"),
+        (["flops", "vision/config.json"], "cannot be counted"),
     ],
 )
-def test_wrong_input_ends_in_one_line_and_status_2(tiny_model, capsys, arguments, complaint):
+def test_wrong_input_ends_in_one_line_and_status_2(
+    tiny_model, tmp_path, monkeypatch, capfd, arguments, complaint
+):
+    monkeypatch.chdir(tmp_path)
+    for name, content in {
+        "no_json": "{no",
+        "no_type": "{}",
+        "unknown": '{"model_type": "unheard_of"}',
+        "broken": '{"model_type": "llama", "hidden_size": "wide"}',
+        "vision": '{"model_type": "vit"}',
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(content)
     arguments = [str(tiny_model) if word == "MODEL" else word for word in arguments]
     assert main(arguments) == 2
-    streams = capsys.readouterr()
+    streams = capfd.readouterr()
     assert streams.out == ""
     assert streams.err.startswith("infocap: error: ")
     assert complaint in streams.err

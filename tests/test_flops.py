@@ -27,7 +27,8 @@ from transformers import (
 )
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.flops import count, count_visible_keys, given_flops
+from infocap_tasks.flops import count, given_flops, windowed_keys
+from infocap_tasks.tracing.attention import AttentionCall, count_keys
 
 SMALL = {
     "hidden_size": 64,
@@ -146,7 +147,15 @@ def test_visible_keys_against_every_pair(num_tokens, window, chunk):
         for position in range(num_tokens)
         for key in range(num_tokens)
     )
-    assert count_visible_keys(sees, num_tokens) == expected
+    call = AttentionCall(torch.nn.Identity(), 1, 1, 1, sees, 16, None)
+    assert count_keys(call, num_tokens) == expected
+
+
+@given(st.integers(1, 70), st.integers(1, 80))
+def test_keys_in_a_window(num_tokens, window):
+    assert windowed_keys(num_tokens, window) == sum(
+        min(t, window) for t in range(1, num_tokens + 1)
+    )
 
 
 @pytest.mark.parametrize("context", [1, 2, 3, 1000, 1024, 4097])
@@ -161,6 +170,8 @@ def test_tied_and_untied_heads_cost_the_same():
     tied = count(LlamaConfig(**SMALL, tie_word_embeddings=True))
     untied = count(LlamaConfig(**SMALL, tie_word_embeddings=False))
     assert tied.breakdown == untied.breakdown
+    assert tied.verification["agrees"]
+    assert untied.verification["agrees"]
     assert untied.total_params - tied.total_params == 300 * 64
 
 
@@ -177,6 +188,10 @@ def test_what_cannot_be_counted_names_the_way_out():
         count(DENSE["llama"], 0)
     with pytest.raises(InfocapError, match=r"vit model cannot .* --metadata flops_per_token=N"):
         count(ViTConfig())
+    blt = LlamaConfig(**SMALL)
+    blt.model_type = "blt"
+    with pytest.raises(InfocapError, match=r"patches .* --metadata flops_per_token=N"):
+        count(blt)
 
 
 def test_given_flops():

@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from conftest import SAFE, write_jsonl
@@ -28,10 +30,20 @@ def test_every_metric_is_in_the_table():
 
 
 def test_the_file_map_names_every_module_and_nothing_else():
-    modules = {path.name for path in (ROOT / "infocap_tasks").glob("[!_]*.py")}
+    modules = {path.name for path in (ROOT / "infocap_tasks").rglob("[!_]*.py")}
     mapped = {Path(line.split()[0]).name for line in TEXT.splitlines() if line.startswith("    ")}
     assert modules <= mapped
     assert {name for name in mapped if name.endswith(".py")} <= modules
+
+
+def test_the_flops_table_is_what_its_command_prints():
+    done = subprocess.run(
+        [sys.executable, "benchmarks/well_known_models.py"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.stdout in TEXT
 
 
 def test_the_python_example_runs(tiny_model, tmp_path, monkeypatch):

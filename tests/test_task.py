@@ -142,6 +142,17 @@ def test_without_a_model_the_error_says_what_to_pass(corpus_file):
         load_task(corpus_path=str(corpus_file), tokenizer=byte_tokenizer())
 
 
+def test_flops_of_a_named_config_or_as_stated(custom, bos_model):
+    def flops(**metadata):
+        task = load_task(**custom, **metadata)
+        return task.dump_config()["metadata"]["infocap"]["flops"]
+
+    config = str(bos_model / "config.json")
+    assert flops(flops_config=config)["flops_per_token"] != flops()["flops_per_token"]
+    assert flops(flops_config=config, flops_per_token=5e9)["flops_per_token"] == 5_000_000_000
+    assert flops()["verification"]["agrees"]
+
+
 def test_a_tokenizer_without_bos_and_eos(custom):
     tokenizer = byte_tokenizer()
     tokenizer.bos_token = tokenizer.eos_token = None
