@@ -40,8 +40,11 @@ _DEMO_HELP = "score a real small model on the embedded corpora; takes the flags 
 
 _EVAL_PREFACE = """\
 infocap eval: score a model with lm-evaluation-harness and our tasks beside its own.
-It takes every flag of `lm_eval run`, below. It adds our task folder to --include_path and, for
---model hf (the default), add_bos_token=False and softmax_dtype=float32 unless you set them.
+It takes every flag of `lm_eval run`, below, with our task folder added to --include_path. The
+default --model is infocap-hf: exact, out of the logits' memory, one BOS token, batches by tokens
+(--batch_size auto unless you set it). With --model hf, add_bos_token=False and
+softmax_dtype=float32 are put in unless you set them.
+  --cache DIR                            keep answers after every batch; start a killed run again
   --metadata max_tokens=512              cut texts at 512 tokens (default 1024)
   --metadata bias_bits_per_token=-24     the bias b (default: that of the corpus)
   --metadata flops_config=HUB_ID         the config to count FLOPs from, for models behind an API

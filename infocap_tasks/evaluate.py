@@ -16,11 +16,13 @@ from lm_eval.config.evaluate_config import EvaluatorConfig
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import setup_logging, simple_parse_args_string
 
+from infocap_tasks.backend import BOS_POLICY
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 from infocap_tasks.pretrained import Pretrained, load_config
 from infocap_tasks.task import refuse_options
 
+_OUR_MODEL = "infocap-hf"
 # The names under which the harness registers its transformers backend.
 _HF_MODELS = frozenset({"hf", "hf-auto", "huggingface"})
 # Neither is the harness's default: it would put a second BOS before each text, and take the
@@ -29,7 +31,7 @@ _HF_DEFAULTS = {"add_bos_token": False, "softmax_dtype": "float32"}
 
 
 def evaluate(arguments: Sequence[str]) -> None:
-    """Run the harness with the flags of ``lm_eval run``.
+    """Run the harness with the flags of ``lm_eval run``, and ``--cache DIR``.
 
     Raises:
         InfocapError: the flags, a task or the model cannot be used.
@@ -37,10 +39,11 @@ def evaluate(arguments: Sequence[str]) -> None:
     """
     setup_logging()
     harness = HarnessCLI()
+    ours, theirs = _our_parser().parse_known_args(arguments)
     arguments_before = sys.argv
     try:
-        sys.argv = ["infocap eval", "run", *arguments]  # where the harness's parser reads them
-        harness.execute(complete(harness.parse_args()))
+        sys.argv = ["infocap eval", "run", *theirs]  # where the harness's parser reads them
+        harness.execute(complete(harness.parse_args(), ours.cache))
     except (ValueError, OSError, TypeError, AttributeError) as error:
         if isinstance(error, InfocapError) or os.environ.get("LMEVAL_LOG_LEVEL") == "DEBUG":
             raise
@@ -50,8 +53,15 @@ def evaluate(arguments: Sequence[str]) -> None:
         sys.argv = arguments_before
 
 
-def complete(options: argparse.Namespace) -> argparse.Namespace:
-    """The parsed flags with our task folder and, for ``--model hf``, our defaults put in.
+def _our_parser() -> argparse.ArgumentParser:
+    """The flags that the harness does not have; not abbreviated, since it has others like them."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--cache", metavar="DIR")
+    return parser
+
+
+def complete(options: argparse.Namespace, cache: str | None = None) -> argparse.Namespace:
+    """The parsed flags with our task folder, our model and, for ``--model hf``, our defaults.
 
     What the user set, on the command line or in a ``--config`` file, stays as it is.
 
@@ -71,12 +81,23 @@ def complete(options: argparse.Namespace) -> argparse.Namespace:
     model_args = _as_dict(given("model_args"))
     if given("trust_remote_code"):
         model_args["trust_remote_code"] = True  # the harness tells the model, but not the tasks
-    model = given("model") or "hf"
+    options.model = model = given("model") or _OUR_MODEL
     if model in _HF_MODELS:
         model_args = _HF_DEFAULTS | model_args
+    if model in {*_HF_MODELS, _OUR_MODEL}:
         _require_model(model_args)
+    if cache and model != _OUR_MODEL:
+        raise InfocapError(
+            f"--cache: --model {model} has no such cache; leave --model out (it is {_OUR_MODEL}), "
+            "or use the harness's --use_cache"
+        )
+    options.metadata = _as_dict(given("metadata"))
+    if model == _OUR_MODEL:
+        options.metadata.setdefault("bos_policy", BOS_POLICY)
+        options.batch_size = given("batch_size") or "auto"
+        model_args |= {"cache": cache} if cache else {}
     options.model_args = model_args
-    _check_our_tasks(given("tasks") or [], given, model_args)
+    _check_our_tasks(given("tasks") or [], given, model_args | options.metadata)
     if given("use_cache"):
         # The harness's cache tells requests apart, but not models.
         options.use_cache = f"{given('use_cache')}_{_digest(model, model_args)}"
@@ -104,7 +125,7 @@ def _require_model(model_args: Mapping[str, Any]) -> None:
     load_config(Pretrained.from_metadata(path, model_args))
 
 
-def _check_our_tasks(tasks: Any, given: Any, model_args: Mapping[str, Any]) -> None:
+def _check_our_tasks(tasks: Any, given: Any, metadata: Mapping[str, Any]) -> None:
     """Build the infocap tasks that are asked for once, before the weights load.
 
     That opens the corpora, reads config and tokenizer and counts FLOPs, all of it kept for later.
@@ -113,7 +134,7 @@ def _check_our_tasks(tasks: Any, given: Any, model_args: Mapping[str, Any]) -> N
     manager = TaskManager(
         include_path=str(task_configs_dir()),
         include_defaults=False,
-        metadata=dict(model_args) | _as_dict(given("metadata")),
+        metadata=dict(metadata),
     )
     ours = manager.match_tasks([name for name in names if isinstance(name, str)])
     if ours:

@@ -341,6 +341,8 @@ def _find_tokenizer(
 
 
 def _refuse_second_bos(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, Any]) -> None:
+    if metadata.get("bos_policy"):  # a backend of ours, which never lets the tokenizer add any
+        return
     added = added_special_tokens(tokenizer)
     if added and metadata.get("add_bos_token") is not False:
         raise InfocapError(
@@ -413,6 +415,8 @@ def _find_flops(max_tokens: int, model: Pretrained | None, metadata: Mapping[str
 
 def _softmax_dtype(model: Pretrained | None, metadata: Mapping[str, Any]) -> str | None:
     """The dtype in which ``--model hf`` takes the log-softmax; None where nothing tells it."""
+    if metadata.get("bos_policy"):
+        return "float32"
     dtype = metadata.get("softmax_dtype") or metadata.get("dtype", "auto")
     if dtype == "auto" and model is not None:
         dtype = load_config(model).get_text_config().dtype

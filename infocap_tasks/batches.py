@@ -1,0 +1,37 @@
+"""Windows of tokens in batches of a token budget."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Window:
+    """Token ids to condition on and to score; at least one of each."""
+
+    context: tuple[int, ...]
+    continuation: tuple[int, ...]
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """What the model reads: all but the last token, which is only predicted."""
+        return (self.context + self.continuation)[:-1]
+
+
+def make_batches(windows: Sequence[Window], budget_tokens: int) -> list[list[Window]]:
+    """All windows once, the longest first, padded to at most ``budget_tokens`` a batch.
+
+    Windows that are the same are scored once, and those with the same inputs stand together. The
+    batches depend on the windows alone, not on what is answered already, so a run that goes on
+    computes the same batches as one that was never broken. A window over the budget is alone.
+    """
+    unique = sorted(set(windows), key=lambda w: (-len(w.inputs), w.inputs, w.continuation))
+    batches: list[list[Window]] = []
+    rows: set[tuple[int, ...]] = set()
+    for window in unique:
+        longest = len(batches[-1][0].inputs) if batches else 0
+        if not batches or len(rows | {window.inputs}) * longest > budget_tokens:
+            batches.append([])
+            rows = set()
+        batches[-1].append(window)
+        rows.add(window.inputs)
+    return batches
