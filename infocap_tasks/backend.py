@@ -59,6 +59,9 @@ class InfocapHF(HFLM):
     def __init__(self, pretrained: Any, cache: str | None = None, **arguments: Any) -> None:
         # For what is left to the harness: encoder-decoder models.
         arguments = {"softmax_dtype": "float32"} | arguments
+        if not torch.accelerator.is_available():
+            # Without this, accelerate leaves processes without a GPU unaware of one another.
+            os.environ.setdefault("ACCELERATE_USE_CPU", "true")
         super().__init__(pretrained, **arguments)
         accelerator = getattr(self, "accelerator", None)
         self._process_index: int = accelerator.process_index if accelerator else 0
@@ -168,10 +171,14 @@ class InfocapHF(HFLM):
             disable=quiet or self._process_index != 0,
         ) as progress:
             for batch in batches:
-                kept = {w: answer for w in batch if store and (answer := store.get(keys[w]))}
+                kept = (
+                    {w: answer for w in batch if (answer := store.get(keys[w]))}
+                    if store is not None
+                    else {}
+                )
                 missing = [window for window in batch if window not in kept]
                 new = self._score_batch(missing, want_greedy) if missing else {}
-                if store and new:
+                if store is not None and new:
                     store.add({keys[window]: answer for window, answer in new.items()})
                 answered |= kept | new
                 progress.update(sum(len(window.inputs) for window in batch))
