@@ -102,7 +102,7 @@ MODELS: dict[str, tuple[PretrainedConfig, str]] = {
     ),
     "gpt-oss-20b": (
         GptOssConfig(num_hidden_layers=24, num_local_experts=32, num_experts_per_tok=4),
-        "experts have 6 d F, not 4 d F; every other layer sees 128 keys",
+        "experts have 6 d F, not 4 d F; heads are 64 wide, not 45; half the layers see 128 keys",
     ),
     "Qwen3-8B": (qwen3(4096, 36, 32, 12288), "keys, as above (32 heads of 128 are 4096)"),
     "Mixtral-8x7B": (MixtralConfig(sliding_window=None), "no formula was published for it"),

@@ -135,14 +135,13 @@ def _add_flops(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _flops(options: argparse.Namespace) -> None:
+    from transformers.utils import logging
+
     from infocap_tasks.flops import count_model
     from infocap_tasks.flops_table import RENDERERS
     from infocap_tasks.pretrained import Pretrained
 
-    counted = {
-        name: count_model(
-            Pretrained.from_file_or_id(name, options.trust_remote_code), options.context
-        )
-        for name in options.models
-    }
+    logging.set_verbosity_error()  # remarks on fields that do not bear on FLOPs
+    models = [(m, Pretrained.from_file_or_id(m, options.trust_remote_code)) for m in options.models]
+    counted = [(name, count_model(model, options.context)) for name, model in models]
     print(RENDERERS[options.format](counted, options.verify))

@@ -13,10 +13,11 @@ token is decoded.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from torch import nn
@@ -27,7 +28,7 @@ from infocap_tasks.pretrained import Pretrained, load_config
 from infocap_tasks.reference_flops import reference_flops_per_token
 from infocap_tasks.tracing.attention import count_keys
 from infocap_tasks.tracing.experts import holds_experts, stacked_matrices
-from infocap_tasks.tracing.forward import Trace, trace
+from infocap_tasks.tracing.forward import Trace, is_known, trace
 
 ATTENTION_PROJECTIONS = "attention_projections"
 ATTENTION_CORE = "attention_core"
@@ -45,6 +46,8 @@ COMPONENTS = (
 )  # fmt: skip
 
 Number = int | float
+
+_MAX_CONTEXT_TOKENS = 2**26
 
 
 @dataclass(frozen=True)
@@ -133,24 +136,24 @@ def count(
     Raises:
         InfocapError: the context is below 1, or the model's code cannot be traced.
     """
-    if context_tokens < 1:
-        raise InfocapError(f"context {context_tokens}: must be at least 1 token")
-    refuse_uncountable(config)
+    if not 1 <= context_tokens <= _MAX_CONTEXT_TOKENS:
+        raise InfocapError(
+            f"context {context_tokens}: must be at least 1 token "
+            f"and at most {_MAX_CONTEXT_TOKENS:,}"
+        )
+    _refuse_uncountable(config, trust_remote_code)
     try:
         traced = trace(config, trust_remote_code)
     except Exception as error:  # whatever a model's own code raises on tensors without data
-        raise InfocapError(
-            f"the FLOPs of a {config.model_type} model cannot be counted "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:300]}); "
-            "state them with --metadata flops_per_token=N"
-        ) from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise InfocapError(_uncountable(config, reason)) from error
     breakdown = _linear_flops(traced)
     breakdown[ATTENTION_CORE] = _attention_flops(traced, context_tokens)
-    total_params = sum(parameter.numel() for parameter in traced.model.parameters())
+    total_params = _total_params(traced)
     return Flops(
         config.model_type,
         context_tokens,
-        {name: _number(breakdown[name]) for name in COMPONENTS if breakdown[name]},
+        MappingProxyType({n: _number(breakdown[n]) for n in COMPONENTS if breakdown[n]}),
         total_params,
         total_params - _unpicked_params(traced),
         "counted",
@@ -184,9 +187,13 @@ class _Parts:
         self._head = traced.model.get_output_embeddings()
         paths = {module: path for path, module in traced.model.named_modules()}
         called = {paths[call.module] for call in traced.attention_calls}
+        inside = called | set(traced.quadratic) | set(traced.cores)
+        self._layer_lists = {_layer_list(path) for path in inside} - {""}
         self._attention = {self._block(path) for path in called | set(traced.quadratic)}
         self._mixers = {
-            _child_of_layer(path) for path in traced.cores if not self._below(path, self._attention)
+            self._child_of_layer(path)
+            for path in traced.cores
+            if not _is_below(path, self._attention)
         }
         self._experts = {
             path: module for path, module in traced.model.named_modules() if holds_experts(module)
@@ -196,35 +203,42 @@ class _Parts:
         """The component whose FLOPs the module at ``path`` itself counts to."""
         if any(self._model.get_submodule(above) is self._head for above in _upwards(path)):
             return LM_HEAD
-        if self._below(path, self._experts):
+        if _is_below(path, self._experts):
             return EXPERTS
-        if self._below(path, self._attention):
+        if _is_below(path, self._attention):
             return ATTENTION_PROJECTIONS
-        if self._below(path, self._mixers):
-            return MIXER_PROJECTIONS
-        beside = [above for above in _upwards(path) if self._experts_in(above)]
-        if beside:
-            num_experts = self._experts_in(beside[0])
-            return ROUTER if self._is_router(path, num_experts) else SHARED_EXPERTS
-        return MLP if _layer_depth(path) else OTHER
+        if _is_below(path, self._mixers):
+            is_core = isinstance(self._model.get_submodule(path), nn.Conv1d)
+            return MIXER_CORE if is_core else MIXER_PROJECTIONS
+        if self._experts and re.search(r"(^|\.)shared_(mlp|experts?)(\.|$)", path):
+            return SHARED_EXPERTS
+        for block in _upwards(path):
+            if num_experts := self._experts_in(block):
+                if self._is_router(path, block, num_experts):
+                    return ROUTER
+                return MLP if self._is_layer(block) else SHARED_EXPERTS
+        return MLP if any(path.startswith(f"{name}.") for name in self._layer_lists) else OTHER
 
     def _experts_in(self, block: str) -> int:
         """Number of experts of the block whose direct child holds them, else 0."""
         for path, module in self._experts.items():
-            if path.rpartition(".")[0] == block and path != block:
-                return int(getattr(module, "num_experts", 0)) or next(
-                    p.shape[0] for p in module.parameters() if p.dim() == 3
+            if path.rpartition(".")[0] == block:
+                return (
+                    int(getattr(module, "num_experts", 0)) or stacked_matrices(module)[0].shape[0]
                 )
         return 0
 
-    def _is_router(self, path: str, num_experts: int) -> bool:
-        module = self._model.get_submodule(path)
-        named = re.search(r"Router|Gate$|Gating|Classifier", type(module).__name__)
-        sized = any(p.dim() == 2 and p.shape[0] == num_experts for p in module.parameters(False))
-        return bool(named) or sized
-
-    def _below(self, path: str, blocks: Mapping[str, Any] | set[str]) -> bool:
-        return any(above in blocks for above in _upwards(path))
+    def _is_router(self, path: str, block: str, num_experts: int) -> bool:
+        """By its name or class, or that of a module between it and its block, or its size."""
+        between = [above for above in _upwards(path) if len(above) > len(block)]
+        kinds = [type(self._model.get_submodule(above)).__name__ for above in between]
+        named = any(re.search(r"Router|Gate$|Gating|Classifier", kind) for kind in kinds) or any(
+            above.rpartition(".")[2] in {"router", "gate", "gating"} for above in between
+        )
+        own = self._model.get_submodule(path).parameters(recurse=False)
+        return named or (
+            len(between) <= 1 and any(p.dim() == 2 and p.shape[0] == num_experts for p in own)
+        )
 
     def _block(self, path: str) -> str:
         """The whole attention block of the module that computes the scores."""
@@ -239,6 +253,15 @@ class _Parts:
             r"Layer$|Block$|Model|ForCausal", kind
         )
 
+    def _is_layer(self, path: str) -> bool:
+        above, _, name = path.rpartition(".")
+        return name.isdigit() and above in self._layer_lists
+
+    def _child_of_layer(self, path: str) -> str:
+        """The module directly in a layer that holds the one at ``path``."""
+        depth = _layer_list(path).count(".") + 3
+        return ".".join(path.split(".")[:depth])
+
 
 def _upwards(path: str) -> Iterator[str]:
     """The path and those of the modules above it, the model itself left out."""
@@ -247,14 +270,15 @@ def _upwards(path: str) -> Iterator[str]:
         path = path.rpartition(".")[0]
 
 
-def _layer_depth(path: str) -> int:
-    """How many names lead to the layer that holds the module: 0 outside of layers."""
+def _is_below(path: str, blocks: Container[str]) -> bool:
+    return any(above in blocks for above in _upwards(path))
+
+
+def _layer_list(path: str) -> str:
+    """The list of layers that the module stands in: the path before its first number."""
     names = path.split(".")
-    return next((depth for depth, name in enumerate(names, 1) if name.isdigit()), 0)
-
-
-def _child_of_layer(path: str) -> str:
-    return ".".join(path.split(".")[: _layer_depth(path) + 1])
+    depth = next((depth for depth, name in enumerate(names) if name.isdigit()), 0)
+    return ".".join(names[:depth])
 
 
 def _attention_flops(traced: Trace, context_tokens: int) -> Fraction:
@@ -295,6 +319,15 @@ def _picked_shares(traced: Trace) -> Iterator[tuple[nn.Module, Fraction]]:
             yield module, flops[path] / (2 * sum(p.numel() for p in stacked_matrices(module)))
 
 
+def _total_params(traced: Trace) -> int:
+    """All parameters; of a wrapper, those of its text model."""
+    if not traced.is_wrapper:
+        return sum(parameter.numel() for parameter in traced.model.parameters())
+    used = {p for module in traced.used_modules() for p in module.parameters(recurse=False)}
+    used |= {p for m in traced.model.modules() if holds_experts(m) for p in m.parameters()}
+    return sum(parameter.numel() for parameter in used)
+
+
 def _unpicked_params(traced: Trace) -> int:
     """Parameters of the experts that a token is not sent to."""
     return round(
@@ -317,12 +350,14 @@ def _verification(
     look-up of embeddings not), and 2 H (d_k + d_v) for each key from what the config declares.
     """
     linear = 2 * _matrix_params(traced)
+    mixer_core = breakdown.get(MIXER_CORE, Fraction(0))
     attention = closed_form_attention(traced.model.config, context_tokens)
-    counted = sum(breakdown.values()) - breakdown.get(MIXER_CORE, 0)
     core = breakdown.get(ATTENTION_CORE, Fraction(0))
+    counted = sum(breakdown.values()) - core - mixer_core
     second = linear + (core if attention is None else attention)
-    difference = float((counted - second) / second)
+    difference = float((counted + core - second) / second)
     return {
+        "counted_linear_flops_per_token": _number(counted),
         "linear_flops_per_token": _number(linear),
         "attention_flops_per_token": None if attention is None else _number(attention),
         "relative_difference": difference,
@@ -339,7 +374,7 @@ def _matrix_params(traced: Trace) -> Fraction:
     head = traced.model.get_output_embeddings()
     shares = dict(_picked_shares(traced))
     total = Fraction(0)
-    for module in traced.called:
+    for module in traced.used_modules():
         if module in shares:
             total += shares[module] * sum(p.numel() for p in stacked_matrices(module))
         elif not isinstance(module, nn.Conv1d | nn.Embedding) or module is head:
@@ -397,14 +432,24 @@ UNCOUNTABLE = {
 }
 
 
-def refuse_uncountable(config: PretrainedConfig) -> None:
+def _refuse_uncountable(config: PretrainedConfig, trust_remote_code: bool) -> None:
     """Raise for the architectures that have no one cost of a token, with the reason."""
-    reason = UNCOUNTABLE.get(config.model_type)
-    if reason:
+    if config.model_type in UNCOUNTABLE:
+        raise InfocapError(_uncountable(config, UNCOUNTABLE[config.model_type]))
+    if not trust_remote_code and not is_known(config):
         raise InfocapError(
-            f"the FLOPs of a {config.model_type} model cannot be counted: {reason}; "
-            "state them with --metadata flops_per_token=N"
+            _uncountable(config, "transformers knows no causal language model of this type")
         )
+    layers = getattr(config.get_text_config(decoder=True), "num_hidden_layers", 1)
+    if isinstance(layers, int) and layers < 1:
+        raise InfocapError(_uncountable(config, f"num_hidden_layers is {layers}"))
+
+
+def _uncountable(config: PretrainedConfig, reason: str) -> str:
+    return (
+        f"the FLOPs of a {config.model_type} model cannot be counted: {reason}; "
+        "to score such a model, state them: infocap eval --metadata flops_per_token=N"
+    )
 
 
 def _number(value: Fraction) -> Number:

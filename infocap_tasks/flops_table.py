@@ -8,7 +8,7 @@ from typing import Any
 
 from infocap_tasks.flops import COMPONENTS, Flops
 
-Counted = Mapping[str, Flops]
+Counted = Sequence[tuple[str, Flops]]
 
 
 def as_json(counted: Counted, verify: bool) -> str:
@@ -61,6 +61,7 @@ RENDERERS: Mapping[str, Callable[[Counted, bool], str]] = {
 }
 
 _SECOND_WAY = {
+    "counted: linear": "counted_linear_flops_per_token",
     "second way: linear": "linear_flops_per_token",
     "second way: attention": "attention_flops_per_token",
     "difference": "relative_difference",
@@ -68,7 +69,7 @@ _SECOND_WAY = {
 
 
 def _cheapest_first(counted: Counted) -> list[tuple[str, Flops]]:
-    return sorted(counted.items(), key=lambda item: item[1].flops_per_token)
+    return sorted(counted, key=lambda item: item[1].flops_per_token)
 
 
 def _record(name: str, flops: Flops, verify: bool) -> dict[str, Any]:
@@ -105,7 +106,9 @@ def _second_way(flops: Flops, key: str) -> str:
     value = (flops.verification or {}).get(_SECOND_WAY[key])
     if value is None:
         return "-"
-    return f"{value:+.4%}" if key == "difference" else f"{value:,}"
+    if key != "difference":
+        return f"{value:,}"
+    return f"{value:+.4%}" if abs(value) <= 0.01 else f"{value:+.4%} (over 1 %)"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

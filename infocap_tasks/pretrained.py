@@ -53,6 +53,8 @@ class Pretrained(NamedTuple):
         if path.suffix == ".gguf":
             folder = str(path.absolute().parent)
             return cls(folder, gguf_file=path.name, trust_remote_code=trust_remote_code)
+        if path.name == "config.json" and path.is_file():
+            model = str(path.parent)  # beside it may stand the code that it names
         return cls(model, trust_remote_code=trust_remote_code)
 
     def arguments(self) -> dict[str, Any]:
@@ -77,9 +79,29 @@ def load_config(model: Pretrained) -> PretrainedConfig:
     """
     _refuse_missing_file(model)
     try:
-        return AutoConfig.from_pretrained(model.path, **model.arguments())
+        config = AutoConfig.from_pretrained(model.path, **model.arguments())
+        missing = [] if model.gguf_file else _fields_left_to_defaults(model, config)
     except Exception as error:  # transformers raises whatever its readers raise
-        raise InfocapError(f"no config for model {model.path}: {_first_line(error)}") from error
+        raise InfocapError(f"no config for model {model.path}: {_one_line(error)}") from error
+    if missing:
+        raise InfocapError(
+            f"no config for model {model.path}: it does not say {', '.join(missing)}, which "
+            f"transformers would fill in for some {config.model_type} model; add what is missing"
+        )
+    return config
+
+
+def _fields_left_to_defaults(model: Pretrained, config: PretrainedConfig) -> list[str]:
+    """Sizes that a config does not give itself; wrappers leave those of their parts to defaults."""
+    if config.get_text_config(decoder=True) is not config or config.sub_configs:
+        return []
+    given, _ = PretrainedConfig.get_config_dict(model.path, **model.arguments())
+    sizes = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+    return [
+        name
+        for name in sizes
+        if hasattr(config, name) and not {name, config.attribute_map.get(name)} & set(given)
+    ]
 
 
 @lru_cache(maxsize=8)
@@ -100,7 +122,7 @@ def load_tokenizer(
     try:
         tokenizer = AutoTokenizer.from_pretrained(model.path, **arguments)
     except Exception as error:
-        raise InfocapError(f"no tokenizer for model {model.path}: {_first_line(error)}") from error
+        raise InfocapError(f"no tokenizer for model {model.path}: {_one_line(error)}") from error
     return require_offsets(tokenizer)
 
 
@@ -129,8 +151,8 @@ def _refuse_missing_file(model: Pretrained) -> None:
         )
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:

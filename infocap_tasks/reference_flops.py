@@ -29,12 +29,17 @@ _DENSE = frozenset(
 
 
 def reference_flops_per_token(config: Any) -> int | None:
-    """N by the published formula for this config; None for types that it was not made for."""
-    text = config.get_text_config(decoder=True)
-    if config.model_type in _DENSE:
-        return _total(text, 6 * text.hidden_size * text.intermediate_size)
-    variant = _VARIANTS.get(config.model_type)
-    return variant(text) if variant else None
+    """N by the published formula; None for types, and configs, that it was not made for."""
+    formula = _dense if config.model_type in _DENSE else _VARIANTS.get(config.model_type)
+    try:
+        return formula(config.get_text_config(decoder=True)) if formula else None
+    except (AttributeError, TypeError, ZeroDivisionError):  # a field that it needs is not set
+        return None
+
+
+def _dense(text: Any) -> int:
+    """MLP 6 d F."""
+    return _total(text, 6 * text.hidden_size * text.intermediate_size)
 
 
 def _total(text: Any, mlp: int, keys: int | None = None) -> int:

@@ -114,7 +114,12 @@ def test_flops_as_a_table(tiny_model, capsys):
         (["flops", "no_type/config.json"], "model_type"),
         (["flops", "unknown/config.json"], "unheard_of"),
         (["flops", "broken/config.json"], "no config for model"),
-        (["flops", "vision/config.json"], "cannot be counted"),
+        (["flops", "vision/config.json"], "knows no causal language model"),
+        (
+            ["flops", "partial/config.json"],
+            "does not say num_hidden_layers, num_attention_heads, v",
+        ),
+        (["flops", "MODEL", "--context", "99999999999"], "at most 67,108,864"),
     ],
 )
 def test_wrong_input_ends_in_one_line_and_status_2(
@@ -126,7 +131,9 @@ def test_wrong_input_ends_in_one_line_and_status_2(
         "no_type": "{}",
         "unknown": '{"model_type": "unheard_of"}',
         "broken": '{"model_type": "llama", "hidden_size": "wide"}',
-        "vision": '{"model_type": "vit"}',
+        "vision": '{"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1, '
+        '"num_attention_heads": 2}',
+        "partial": '{"model_type": "llama", "hidden_size": 64}',
     }.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(content)

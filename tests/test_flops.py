@@ -186,7 +186,7 @@ def test_wrappers_count_their_text_model_and_quantised_configs_their_architectur
 def test_what_cannot_be_counted_names_the_way_out():
     with pytest.raises(InfocapError, match="context 0: must be at least 1"):
         count(DENSE["llama"], 0)
-    with pytest.raises(InfocapError, match=r"vit model cannot .* --metadata flops_per_token=N"):
+    with pytest.raises(InfocapError, match=r"vit model cannot .* knows no .* flops_per_token=N"):
         count(ViTConfig())
     blt = LlamaConfig(**SMALL)
     blt.model_type = "blt"

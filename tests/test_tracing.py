@@ -1,9 +1,12 @@
 """Experts, sparse attention and recurrent mixers, each against a count by hand."""
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import pytest
+import torch
 from transformers import (
+    AttentionInterface,
     Cohere2Config,
     DbrxConfig,
     DeepseekV2Config,
@@ -29,7 +32,9 @@ from transformers import (
     xLSTMConfig,
 )
 
+from infocap_tasks.errors import InfocapError
 from infocap_tasks.flops import closed_form_attention, count, windowed_keys
+from infocap_tasks.tracing import attention, mixers
 
 D, F, V, L = 64, 48, 100, 40
 COMMON = {"hidden_size": D, "vocab_size": V, "pad_token_id": 0}
@@ -235,13 +240,58 @@ def test_other_mixers():
         attention_window_size=8, block_types=["recurrent", "recurrent", "attention"],
     )  # fmt: skip
     flops = count(gemma, L)
-    assert flops.breakdown["mixer_core"] == 2 * 2 * D
+    assert flops.breakdown["mixer_core"] == 2 * (2 * D + 2 * 4 * D)
     assert flops.breakdown["attention_core"] == core([windowed_keys(L, 8)])
     xlstm = count(
         xLSTMConfig(hidden_size=D, num_hidden_layers=2, num_blocks=2, num_heads=4, vocab_size=V), L
     )
     # Queries and keys are half as wide as the values, which are as wide as the model.
     assert xlstm.breakdown["mixer_core"] == 2 * 4 * 4 * 8 * (16 + 1)
+
+
+def test_shared_experts_as_wide_as_there_are_experts_are_no_router():
+    flops = count(moe(Qwen2MoeConfig, shared_expert_intermediate_size=8), L)
+    assert flops.breakdown["router"] == 3 * 2 * D * 8
+    assert flops.breakdown["shared_experts"] == 3 * (2 * 3 * D * 8 + 2 * D)
+
+
+def test_a_renamed_core_is_an_error_not_a_lower_number(monkeypatch):
+    monkeypatch.delitem(mixers.FUNCTIONS, "mamba2_chunk_scan")
+    monkeypatch.delitem(mixers.FUNCTIONS, "causal_conv1d_fn")
+    config = Mamba2Config(**COMMON, **MAMBA, num_heads=8, head_dim=16, expand=2, n_groups=2)
+    with pytest.raises(InfocapError, match="core of Mamba2Mixer is not called"):
+        count(config, L)
+
+
+def test_a_failed_count_leaves_nothing_behind(monkeypatch):
+    hooks = len(torch.nn.modules.module._global_forward_pre_hooks)
+    monkeypatch.setattr(torch.nn.Embedding, "forward", None)
+    for _ in range(2):
+        with pytest.raises(InfocapError):
+            count(moe(MixtralConfig), L)
+    monkeypatch.undo()
+    assert len(torch.nn.modules.module._global_forward_pre_hooks) == hooks
+    assert count(moe(MixtralConfig), L)
+
+
+def test_counting_in_threads():
+    with ThreadPoolExecutor(4) as pool:
+        first, *rest = pool.map(lambda _: count(moe(MixtralConfig), L).breakdown, range(4))
+    assert all(breakdown == first for breakdown in rest)
+
+
+def test_attention_that_calls_the_kernel_itself_is_seen(monkeypatch):
+    """As the code that some repositories bring does, past transformers' registry."""
+
+    def attend(module, query, key, value, mask, **_):
+        heads = query.shape[1] // key.shape[1]
+        key, value = (x.repeat_interleave(heads, 1) for x in (key, value))
+        out = torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        return out.transpose(1, 2), None
+
+    expected = count(moe(MixtralConfig), L).breakdown
+    monkeypatch.setitem(AttentionInterface._global_mapping, attention.IMPLEMENTATION, attend)
+    assert count(moe(MixtralConfig), L).breakdown == expected
 
 
 def test_the_second_way_says_when_it_cannot_tell():

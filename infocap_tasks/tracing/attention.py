@@ -18,6 +18,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 
 IMPLEMENTATION = "infocap_shapes"
 
+_BLOCK_TOKENS = 2**20  # positions whose keys are counted at a time
+
 MaskFunction = Callable[[Any, Any, Any, Any], Any]
 # Keys that a layer attends to (tokens,), from those its mask shows (tokens,) and the positions.
 Selection = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -52,15 +54,15 @@ class AttentionCall:
 
 def count_keys(call: AttentionCall, num_tokens: int) -> int:
     """Keys attended to, summed over the positions of a text of ``num_tokens`` tokens."""
+    if call.mask is None and call.select is None:
+        return num_tokens * (num_tokens + 1) // 2
     with unset_fake_temporarily():
-        position = torch.arange(num_tokens)
-        keys = position + 1
-        if call.mask is not None:
-            sees = _with_data(call.mask, {call.traced_tokens: num_tokens})
-            keys = position - _first_visible_key(sees, position) + 1
-        if call.select is not None:
-            keys = call.select(keys, position)
-        return int(keys.sum())
+        sees = _with_data(call.mask, {call.traced_tokens: num_tokens}) if call.mask else None
+        total = 0
+        for block in torch.arange(num_tokens).split(_BLOCK_TOKENS):
+            keys = block + 1 if sees is None else block - _first_visible_key(sees, block) + 1
+            total += int((call.select(keys, block) if call.select else keys).sum())
+        return total
 
 
 def _first_visible_key(sees: MaskFunction, position: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ No weights are read and no memory is taken, whatever the size.
 """
 
 import logging
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,12 +16,19 @@ from typing import Any
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
-    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_CAUSAL_LM_MAPPING as _CAUSAL,
+)
+from transformers import (
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING as _IMAGE_AND_TEXT,
+)
+from transformers import (
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     PretrainedConfig,
     PreTrainedModel,
 )
@@ -44,15 +52,31 @@ class Trace:
         experts: FLOPs for each token of experts that were not traced but worked out.
         attention_calls: calls of attention through transformers' registry.
         called: modules that the pass went through; a decoder alone leaves some aside.
+        is_wrapper: the model holds more than a text model.
     """
 
     model: PreTrainedModel
     called: frozenset[nn.Module]
+    is_wrapper: bool
     linear: Mapping[str, Fraction]
     quadratic: Mapping[str, Fraction]
     cores: Mapping[str, Fraction]
     experts: Mapping[str, Fraction]
     attention_calls: list[AttentionCall]
+
+    def used_modules(self) -> set[nn.Module]:
+        """Modules that took part: called, or right below one that was and may use their weights."""
+        below = {child for module in self.called for child in module.children()}
+        return {*self.called, *(module for module in below if not any(module.children()))}
+
+
+_lock = threading.Lock()  # tracing replaces functions for the whole process
+
+
+def is_known(config: PretrainedConfig) -> bool:
+    """Whether transformers itself can build a language model that reads text from this config."""
+    kinds = {type(config), type(config.get_text_config(decoder=True))}
+    return any(kind in _CAUSAL or kind in _IMAGE_AND_TEXT for kind in kinds)
 
 
 def trace(config: PretrainedConfig, trust_remote_code: bool = False) -> Trace:
@@ -67,11 +91,13 @@ def trace(config: PretrainedConfig, trust_remote_code: bool = False) -> Trace:
     """
     config = _as_decoder(config)
     called: set[nn.Module] = set()
-    with _without_data():
+    with _lock, _without_data():
         model = _build(config, trust_remote_code)
         hook = register_module_forward_pre_hook(lambda module, _: called.add(module))
-        one = _count(model, config, _TOKENS)
-        hook.remove()
+        try:
+            one = _count(model, config, _TOKENS)
+        finally:
+            hook.remove()
         two = _count(model, config, 2 * _TOKENS)
         calls = one.attention_calls
         traced = {path: [one.traced[path], two.traced[path]] for path in one.traced | two.traced}
@@ -80,12 +106,15 @@ def trace(config: PretrainedConfig, trust_remote_code: bool = False) -> Trace:
             traced = {path: [*values, three.traced[path]] for path, values in traced.items()}
     coefficients = {path: _coefficients(*values) for path, values in traced.items()}
     modules = dict(model.named_modules())
+    cores = {**one.cores, **_inline(modules)}
+    mixers.require_cores(called, cores)
     return Trace(
         model,
         frozenset(called),
+        config.get_text_config(decoder=True) is not config,
         {path: linear for path, (linear, _) in coefficients.items()},
         {path: quadratic for path, (_, quadratic) in coefficients.items() if quadratic},
-        {path: flops / _TOKENS for path, flops in {**one.cores, **_inline(modules)}.items()},
+        {path: flops / _TOKENS for path, flops in cores.items()},
         {path: flops / _TOKENS for path, flops in one.experts.items()},
         calls,
     )
@@ -115,7 +144,7 @@ def _as_decoder(config: PretrainedConfig) -> PretrainedConfig:
     """The text model's config, unquantised, as a model that reads from left to right."""
     text = config if config.is_encoder_decoder else config.get_text_config(decoder=True)
     # Some text models are known to transformers only by their wrapper (Mllama, Emu3).
-    config = deepcopy(text if type(text) in MODEL_FOR_CAUSAL_LM_MAPPING else config)
+    config = deepcopy(text if type(text) in _CAUSAL else config)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     if getattr(config, "is_decoder", None) is False and not config.is_encoder_decoder:
@@ -126,19 +155,19 @@ def _as_decoder(config: PretrainedConfig) -> PretrainedConfig:
 
 
 def _build(config: PretrainedConfig, trust_remote_code: bool) -> PreTrainedModel:
+    is_causal = type(config) in _CAUSAL or trust_remote_code
+    kind = AutoModelForCausalLM if is_causal else AutoModelForImageTextToText
     arguments: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     with no_init_weights():
         try:
-            model = AutoModelForCausalLM.from_config(
+            model = kind.from_config(
                 config, attn_implementation=attention.IMPLEMENTATION, **arguments
             )
         except (ValueError, KeyError) as error:
             if attention.IMPLEMENTATION not in str(error):
                 raise
             # Classes that have only their own attention; its matrix products are traced.
-            model = AutoModelForCausalLM.from_config(
-                config, attn_implementation="eager", **arguments
-            )
+            model = kind.from_config(config, attn_implementation="eager", **arguments)
     model.eval()
     model.tie_weights()
     model.set_experts_implementation("batched_mm")
@@ -176,6 +205,7 @@ def _count(model: PreTrainedModel, config: PretrainedConfig, num_tokens: int) ->
         mixers.replaced(model, note_core),
         experts.replaced(model, config, note_experts),
         torch.no_grad(),
+        sdpa_kernel(SDPBackend.MATH),  # the kernel whose matrix products are seen
         counter,
     ):
         model(input_ids=ids, use_cache=False)
