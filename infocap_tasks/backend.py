@@ -49,7 +49,8 @@ class InfocapHF(HFLM):
         pretrained: as for HFLM.
         cache: folder for finished answers; a run that was killed goes on from there.
         **arguments: as for HFLM. ``batch_size`` counts sequences of the longest length: batches
-            are filled to that many tokens; ``auto`` finds the number from the memory.
+            are filled to that many tokens; ``auto`` takes 4096 tokens on a CPU, and on a GPU what
+            its memory holds.
 
     Raises:
         InfocapError: the cache folder cannot be used; when scoring, a batch of half the size still
@@ -59,7 +60,7 @@ class InfocapHF(HFLM):
     def __init__(self, pretrained: Any, cache: str | None = None, **arguments: Any) -> None:
         # For what is left to the harness: encoder-decoder models.
         arguments = {"softmax_dtype": "float32"} | arguments
-        if not torch.accelerator.is_available():
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.accelerator.is_available():
             # Without this, accelerate leaves processes without a GPU unaware of one another.
             os.environ.setdefault("ACCELERATE_USE_CPU", "true")
         super().__init__(pretrained, **arguments)
@@ -69,7 +70,8 @@ class InfocapHF(HFLM):
         # Every process sees all requests and scores its share of the batches, so to the harness
         # there is one rank. It tells the process that reports by this variable.
         self._rank, self._world_size = 0, 1
-        os.environ["LOCAL_RANK"] = str(self._process_index)
+        if self._num_processes > 1:
+            os.environ["LOCAL_RANK"] = str(self._process_index)
         self._head = self._find_head() if self.backend == "causal" else None
         self._cache_folder = cache
         self._store: AnswerStore | None = None
@@ -147,12 +149,24 @@ class InfocapHF(HFLM):
         if not windows:
             return []
         batches = make_batches(windows, self._budget_tokens(windows))
-        mine = batches[self._process_index :: self._num_processes]
-        answered = dict(self._gathered(list(self._score(mine, want_greedy, quiet).items())))
+        mine = range(self._process_index, len(batches), self._num_processes)
+        scored = self._score([batches[number] for number in mine], want_greedy, quiet)
+        # All processes have the same batches, so their numbers stand for the tokens.
+        done = [(number, [scored[window] for window in batches[number]]) for number in mine]
+        answered = {
+            window: answer
+            for number, answers in self._gathered(done)
+            for window, answer in zip(batches[number], answers, strict=True)
+        }
         return [answered[window] for window in windows]
 
     def _window(self, context: Sequence[int], continuation: Sequence[int]) -> Window:
         """A request that fits the model; a context that is too long loses its beginning."""
+        if not context or not 1 <= len(continuation) <= self.max_length:
+            raise InfocapError(
+                f"a request of {len(context)} tokens of context and {len(continuation)} to score: "
+                f"each needs at least 1, and at most {self.max_length} (max_length) can be scored"
+            )
         room = self.max_length + 1 - len(continuation)
         return Window(tuple(context)[-room:], tuple(continuation))
 
@@ -202,8 +216,8 @@ class InfocapHF(HFLM):
                 raise
             raise InfocapError(
                 f"out of memory with {half} sequences of {len(batch[0].inputs)} tokens too; "
-                "lower --batch_size (1 is the least) or --metadata max_tokens, or give the model "
-                "more memory with --model_args parallelize=True"
+                "set a lower --batch_size N (1 is the least) or --metadata max_tokens, or give the "
+                "model more memory with --model_args parallelize=True"
             ) from error
 
     def _forward(self, batch: list[Window], want_greedy: bool) -> dict[Window, Answer]:
@@ -264,16 +278,21 @@ class InfocapHF(HFLM):
     def _find_head(self) -> Head | None:
         """The head, if scoring from hidden states gives the model's own logits on a probe."""
         reason = "its output layer is no plain linear layer"
-        head = Head.of(self.model)
-        if head is not None and head.weight.device.type == "meta":
-            head, reason = None, "its output layer is offloaded"
-        if head is not None and self.mixed_precision_dtype is not None:
-            head, reason = None, "mixed_precision_dtype is set"
-        if head is not None:
-            difference = self._difference_on_probe(head)
-            if difference <= torch.finfo(head.weight.dtype).eps:
-                return head
-            reason = f"its logits differ by {difference:.1e} from those of its output layer"
+        try:
+            head = Head.of(self.model)
+            if head is not None and head.weight.device.type == "meta":
+                head, reason = None, "its output layer is offloaded"
+            if head is not None and self.mixed_precision_dtype is not None:
+                head, reason = None, "mixed_precision_dtype is set"
+            if head is not None:
+                difference = self._difference_on_probe(head)
+                if difference <= torch.finfo(head.weight.dtype).eps:
+                    return head
+                reason = f"its logits differ by {difference:.1e} from those of its output layer"
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # a model that does more with its logits than return them
+            reason = f"{type(error).__name__} when its output layer was tried"
         log.warning(
             "this model is scored from its full logits, which takes more memory: %s", reason
         )
@@ -282,14 +301,12 @@ class InfocapHF(HFLM):
     @torch.no_grad()
     def _difference_on_probe(self, head: Head) -> float:
         """Relative difference (root mean square) of the two ways to logits, on a short input."""
+        rows = min(len(head.weight), self.model.get_input_embeddings().weight.shape[0])
         random = torch.Generator().manual_seed(0)
-        ids = torch.randint(len(head.weight), (1, _PROBE_TOKENS), generator=random).to(self.device)
-        try:
-            own = self._model_call(ids)[0].float()
-            hidden = self._hidden_states(ids)[0].to(head.weight.device)
-            ours = head.logits(hidden, 0, len(head.weight)).to(own.device)
-        except (ValueError, RuntimeError, TypeError, IndexError, AttributeError):
-            return math.inf  # a model that does more with its logits than return them
+        ids = torch.randint(rows, (1, _PROBE_TOKENS), generator=random).to(self.device)
+        own = self._model_call(ids)[0].float()
+        hidden = self._hidden_states(ids)[0].to(head.weight.device)
+        ours = head.logits(hidden, 0, len(head.weight)).to(own.device)
         if own.shape != ours.shape:
             return math.inf
         return float((own - ours).square().mean().sqrt() / own.square().mean().sqrt().clamp(1e-9))
@@ -297,17 +314,26 @@ class InfocapHF(HFLM):
     # ------------------------------------------------------------------ memory, cache, processes
 
     def _budget_tokens(self, windows: list[Window]) -> int:
-        """Tokens of a batch, padding included; small enough that each process has one."""
+        """Tokens of a batch, padding included: the same in all processes, a batch for each."""
         longest = max(len(window.inputs) for window in windows)
-        if self.batch_size != "auto":
-            budget = int(self.batch_size) * longest
-        elif self.device.type == "cuda":
-            free = torch.cuda.mem_get_info(self.device)[0]
-            budget = min(free // 2 // self._bytes_per_token(), _MAX_BUDGET_TOKENS)
-        else:
-            budget = _CPU_BUDGET_TOKENS
+        auto = self.batch_size == "auto"
+        budget = self._auto_budget_tokens() if auto else int(self.batch_size) * longest
         total = sum(len(window.inputs) for window in set(windows))
-        return max(longest, min(budget, math.ceil(total / self._num_processes)))
+        fair = max(longest, min(budget, math.ceil(total / self._num_processes)))
+        return int(min(self._gathered([fair])))
+
+    def _auto_budget_tokens(self) -> int:
+        """From the memory of the device without the weights, in steps that do not vary by run."""
+        if self.device.type != "cuda":
+            return _CPU_BUDGET_TOKENS
+        memory = torch.cuda.get_device_properties(self.device).total_memory
+        weights = sum(p.numel() * p.element_size() for p in self.model.parameters())
+        tokens = max(1, (memory - weights) // 4 // self._bytes_per_token())
+        return int(min(2 ** int(math.log2(tokens)), _MAX_BUDGET_TOKENS))
+
+    def _detect_batch_size(self, requests: Sequence[Any] | None = None, pos: int = 0) -> int:
+        """For what the harness scores and generates itself: from the memory, without a trial."""
+        return max(1, self._auto_budget_tokens() // self.max_length)
 
     def _bytes_per_token(self) -> int:
         """Memory that a token takes in a forward pass, by the widest layer: an upper estimate."""
@@ -322,6 +348,8 @@ class InfocapHF(HFLM):
         if self._cache_folder and self._store is None:
             self._store = AnswerStore(self._cache_folder, self._fingerprint(), self._process_index)
             log.info("%d answers of this model in %s", len(self._store), self._cache_folder)
+            if self._num_processes > 1:  # all have read before the first one writes
+                self.accelerator.wait_for_everyone()
         return self._store
 
     def _fingerprint(self) -> str:
@@ -340,11 +368,12 @@ class InfocapHF(HFLM):
             "bos_policy": BOS_POLICY,
             "method": self.scoring_method,
             "device": self.device.type,
+            "adapters": str(getattr(self.model, "peft_config", None)),
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
-        for name, parameter in self.model.named_parameters():
-            digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
-            digest.update(_sampled_bytes(parameter))
+        for name, tensor in self.model.state_dict().items():
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(_content(tensor))
         return digest.hexdigest()[:32]
 
     def _gathered(self, items: list[Any]) -> list[Any]:
@@ -368,13 +397,17 @@ def _sums(scores: TokenScores, lengths: list[int]) -> Iterator[Answer]:
         yield Answer(math.fsum(part.tolist()), bool(greedy[index].all()) if greedy else False)
 
 
-def _sampled_bytes(parameter: torch.Tensor) -> bytes:
-    """Values spread evenly over a parameter, up to 4096 of them, as bytes."""
-    flat = parameter.detach().flatten()
+def _content(tensor: torch.Tensor) -> bytes:
+    """What changes with any value of a tensor: sums of its bits as integers, exact in any order,
+    and values spread evenly over it."""
+    flat = tensor.detach().flatten()
     if flat.device.type == "meta" or not flat.numel():
         return b""
-    sample = flat[:: max(1, flat.numel() // 4096)].contiguous().cpu()
-    return sample.view(torch.uint8).numpy().tobytes()
+    sample = flat[:: max(1, flat.numel() // 4096)].contiguous().cpu().view(torch.uint8)
+    as_integer = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    parts = flat.view(as_integer[flat.element_size()]).split(2**20)
+    sums = [int(part.sum(dtype=torch.int64)) for part in parts]
+    return bytes(sample.numpy().tobytes()) + json.dumps(sums).encode()
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

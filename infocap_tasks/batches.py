@@ -24,14 +24,16 @@ def make_batches(windows: Sequence[Window], budget_tokens: int) -> list[list[Win
     batches depend on the windows alone, not on what is answered already, so a run that goes on
     computes the same batches as one that was never broken. A window over the budget is alone.
     """
-    unique = sorted(set(windows), key=lambda w: (-len(w.inputs), w.inputs, w.continuation))
+    inputs = {window: window.inputs for window in windows}
+    unique = sorted(inputs, key=lambda w: (-len(inputs[w]), inputs[w], w.continuation))
     batches: list[list[Window]] = []
     rows: set[tuple[int, ...]] = set()
+    longest = 0
     for window in unique:
-        longest = len(batches[-1][0].inputs) if batches else 0
-        if not batches or len(rows | {window.inputs}) * longest > budget_tokens:
+        num_rows = len(rows) + (inputs[window] not in rows)
+        if not batches or num_rows * longest > budget_tokens:
             batches.append([])
-            rows = set()
+            rows, longest = set(), len(inputs[window])
         batches[-1].append(window)
-        rows.add(window.inputs)
+        rows.add(inputs[window])
     return batches

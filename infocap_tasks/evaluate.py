@@ -96,6 +96,13 @@ def complete(options: argparse.Namespace, cache: str | None = None) -> argparse.
         options.metadata.setdefault("bos_policy", BOS_POLICY)
         options.batch_size = given("batch_size") or "auto"
         model_args |= {"cache": cache} if cache else {}
+        if given("use_cache") and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise InfocapError(
+                "--use_cache: its files differ by process, and the processes of infocap-hf share "
+                "their work; use --cache DIR"
+            )
+    else:
+        options.metadata.pop("bos_policy", None)  # as copied from the results of another model
     options.model_args = model_args
     _check_our_tasks(given("tasks") or [], given, model_args | options.metadata)
     if given("use_cache"):

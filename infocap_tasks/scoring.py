@@ -104,8 +104,12 @@ def _score_rows(
     maximum = torch.full((len(tokens),), -torch.inf, device=hidden.device)
     total = torch.zeros_like(maximum)
     likeliest = torch.zeros_like(tokens)
+    of_token = head.logits_of(hidden, tokens)
     for first in range(0, len(head.weight), _BLOCK):
         logits = head.logits(hidden, first, first + _BLOCK)
+        # The token's own logit in the same precision above and below the line of its probability.
+        (here,) = torch.nonzero((tokens >= first) & (tokens < first + _BLOCK), as_tuple=True)
+        logits[here, tokens[here] - first] = of_token[here]
         if want_greedy:
             highest, index = logits.max(dim=1)
             likeliest = torch.where(highest > maximum, index + first, likeliest)
@@ -116,7 +120,7 @@ def _score_rows(
         total += logits.sub_(raised[:, None]).exp_().sum(dim=1)
         maximum = raised
     normaliser = maximum.double() + total.double().log()
-    loglikelihood = head.logits_of(hidden, tokens).double() - normaliser
+    loglikelihood = of_token.double() - normaliser
     return TokenScores(loglikelihood, likeliest == tokens if want_greedy else None)
 
 

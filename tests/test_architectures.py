@@ -96,8 +96,9 @@ def make_named(model_type):
         return config
 
 
-def test_at_least_180_are_counted():
-    assert len(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) - set(UNCOUNTABLE)) >= 180
+def test_all_but_a_few_are_counted():
+    """180 of 189 with transformers 5.23."""
+    assert len(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) & set(UNCOUNTABLE)) <= 9
 
 
 WRAPPERS = ("gemma3", "llama4", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe",

@@ -22,7 +22,8 @@ def test_the_harness_still_has_what_we_call():
 
 
 def test_defaults_for_hf_are_put_in(monkeypatch, tiny_model):
-    options = parsed(monkeypatch, "--model_args", f"pretrained={tiny_model},dtype=float32")
+    flags = ("--model_args", f"pretrained={tiny_model},dtype=float32")
+    options = parsed(monkeypatch, "--model", "hf", *flags)
     assert options.include_path == [OURS]
     assert options.model_args == {
         "add_bos_token": False,
@@ -30,6 +31,16 @@ def test_defaults_for_hf_are_put_in(monkeypatch, tiny_model):
         "pretrained": str(tiny_model),
         "dtype": "float32",
     }
+
+
+def test_our_model_is_the_default_and_needs_none_of_them(monkeypatch, bos_model):
+    options = parsed(monkeypatch, "--model_args", f"pretrained={bos_model}")
+    assert options.model == "infocap-hf"
+    assert options.batch_size == "auto"
+    assert options.model_args == {"pretrained": str(bos_model)}
+    assert "one prefix token" in options.metadata["bos_policy"]
+    options = parsed(monkeypatch, "--model_args", f"pretrained={bos_model}", "--batch_size", "4")
+    assert options.batch_size == "4"
 
 
 def test_what_the_user_set_stays(monkeypatch, tiny_model, tmp_path):
@@ -91,6 +102,7 @@ CUSTOM = ["--tasks", "infocap_custom", "--metadata", "corpus_path=CORPUS"]
         (["--tasks", "infocap_pydocs"], "no model given: add --model_args pretrained="),
         (["--model_args", "pretrained=./none"], "no such file or folder"),
         (["--config", "none.yaml"], "Config file not found"),
+        (["--model", "hf", "--model_args", "pretrained=MODEL", "--cache", "x"], "no such cache"),
         (
             ["--model_args", "pretrained=MODEL", "--tasks", "infocap_pydoc"],
             "Tasks not found: infoc",

@@ -86,3 +86,15 @@ def test_full_logits_give_the_same():
         other.loglikelihood_nats.tolist(), abs=1e-5
     )
     assert torch.equal(one.is_greedy, other.is_greedy)
+
+
+def test_bf16_stays_close_to_float32_logits_and_below_certainty():
+    torch.manual_seed(0)
+    weight = torch.randn(500, 64).bfloat16()
+    tokens = torch.randint(500, (2000,))
+    for certainty in (0.2, 1.0):  # hidden states that point at their token, more or less
+        hidden = (weight[tokens].float() * certainty + torch.randn(2000, 64) / 4).bfloat16()
+        coarse = score_blockwise(hidden, tokens, Head(weight)).loglikelihood_nats
+        fine = score_blockwise(hidden.float(), tokens, Head(weight.float())).loglikelihood_nats
+        assert abs((coarse - fine).mean().item()) < 1e-3 * math.log(2)
+        assert coarse.max() <= 0
