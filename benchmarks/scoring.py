@@ -49,6 +49,10 @@ SHAPES: dict[str, PretrainedConfig] = {
         hidden_size=1024, num_hidden_layers=28, num_attention_heads=16, num_key_value_heads=8,
         head_dim=128, intermediate_size=3072, vocab_size=151936, tie_word_embeddings=True,
     ),
+    "qwen3-4b": Qwen3Config(
+        hidden_size=2560, num_hidden_layers=36, num_attention_heads=32, num_key_value_heads=8,
+        head_dim=128, intermediate_size=9728, vocab_size=151936, tie_word_embeddings=True,
+    ),
 }  # fmt: skip
 
 Requests = list[tuple[None, list[int], list[int]]]
