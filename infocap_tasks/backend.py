@@ -174,22 +174,20 @@ class InfocapHF(HFLM):
         self, batches: list[list[Window]], want_greedy: bool, quiet: bool
     ) -> dict[Window, Answer]:
         kind = "loglikelihood" if want_greedy else "rolling"
-        keys = {w: request_key(kind, w.context, w.continuation) for b in batches for w in b}
         store = self._open_store()
         answered: dict[Window, Answer] = {}
         with tqdm(
-            total=sum(len(window.inputs) for window in keys),
+            total=sum(len(window.inputs) for batch in batches for window in batch),
             desc=f"scoring ({self.scoring_method})",
             unit=" tokens",
             unit_scale=True,
             disable=quiet or self._process_index != 0,
         ) as progress:
             for batch in batches:
-                kept = (
-                    {w: answer for w in batch if (answer := store.get(keys[w]))}
-                    if store is not None
-                    else {}
-                )
+                kept: dict[Window, Answer] = {}
+                if store is not None:
+                    keys = {w: request_key(kind, w.context, w.continuation) for w in batch}
+                    kept = {w: answer for w, key in keys.items() if (answer := store.get(key))}
                 missing = [window for window in batch if window not in kept]
                 new = self._score_batch(missing, want_greedy) if missing else {}
                 if store is not None and new:

@@ -21,12 +21,8 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
-    MODEL_FOR_CAUSAL_LM_MAPPING as _CAUSAL,
-)
-from transformers import (
-    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING as _IMAGE_AND_TEXT,
-)
-from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     PretrainedConfig,
@@ -76,7 +72,8 @@ _lock = threading.Lock()  # tracing replaces functions for the whole process
 def is_known(config: PretrainedConfig) -> bool:
     """Whether transformers itself can build a language model that reads text from this config."""
     kinds = {type(config), type(config.get_text_config(decoder=True))}
-    return any(kind in _CAUSAL or kind in _IMAGE_AND_TEXT for kind in kinds)
+    known = (MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING)
+    return any(kind in mapping for kind in kinds for mapping in known)
 
 
 def trace(config: PretrainedConfig, trust_remote_code: bool = False) -> Trace:
@@ -144,7 +141,7 @@ def _as_decoder(config: PretrainedConfig) -> PretrainedConfig:
     """The text model's config, unquantised, as a model that reads from left to right."""
     text = config if config.is_encoder_decoder else config.get_text_config(decoder=True)
     # Some text models are known to transformers only by their wrapper (Mllama, Emu3).
-    config = deepcopy(text if type(text) in _CAUSAL else config)
+    config = deepcopy(text if type(text) in MODEL_FOR_CAUSAL_LM_MAPPING else config)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     if getattr(config, "is_decoder", None) is False and not config.is_encoder_decoder:
@@ -155,8 +152,12 @@ def _as_decoder(config: PretrainedConfig) -> PretrainedConfig:
 
 
 def _build(config: PretrainedConfig, trust_remote_code: bool) -> PreTrainedModel:
-    is_causal = type(config) in _CAUSAL or trust_remote_code
-    kind = AutoModelForCausalLM if is_causal else AutoModelForImageTextToText
+    # Some wrappers are language models to transformers only by this mapping (Qwen2-VL).
+    needs_wrapper = (
+        type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+        and type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING
+    )
+    kind = AutoModelForImageTextToText if needs_wrapper else AutoModelForCausalLM
     arguments: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     with no_init_weights():
         try:
