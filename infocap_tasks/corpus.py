@@ -14,10 +14,17 @@ from infocap_tasks.errors import InfocapError
 
 
 class Text(NamedTuple):
-    """One whole text and where it stands, for error messages: ``my.jsonl:12``."""
+    """One whole text.
+
+    Attributes:
+        text: the text.
+        origin: where it stands, for error messages: ``my.jsonl:12``.
+        document: its name in the corpus, by which results of two models are paired: ``12``.
+    """
 
     text: str
     origin: str
+    document: str
 
 
 class Corpus(Protocol):
@@ -65,8 +72,8 @@ class StandardLibraryCorpus:
     def sha256(self) -> str:
         """Hex digest of all texts."""
         digest = hashlib.sha256()
-        for text, _ in self._texts:
-            digest.update(text.encode("utf-8") + b"\0")
+        for text in self._texts:
+            digest.update(text.text.encode("utf-8") + b"\0")
         return digest.hexdigest()
 
 
@@ -74,7 +81,7 @@ def pydoc_topics() -> list[Text]:
     """The help topics of Python's own ``help()``, sorted by name, one text a topic."""
     from pydoc_data.topics import topics
 
-    return [Text(topics[name], f"pydoc_data.topics[{name!r}]") for name in sorted(topics)]
+    return [Text(topics[name], f"pydoc_data.topics[{name!r}]", name) for name in sorted(topics)]
 
 
 # Pure Python, longer than most context windows, and modules (not packages) with their source in
@@ -109,7 +116,7 @@ def _module_source(name: str) -> Text:
             f"corpus pycode: this Python ({platform.python_version()}) has no source of the "
             f"standard-library module {name!r}; use a Python that ships its library as .py files"
         )
-    return Text(source, name)
+    return Text(source, name, name)
 
 
 class JsonLinesCorpus:
@@ -179,7 +186,7 @@ class JsonLinesCorpus:
                 f"{origin}: field {self._text_field!r} is of type {type(text).__name__}, "
                 "but must be a string; name another with --metadata text_field=NAME"
             )
-        return Text(text, origin)
+        return Text(text, origin, origin.rpartition(":")[2])
 
     @cached_property
     def _digest_and_length(self) -> tuple[str, int]:

@@ -9,8 +9,9 @@ Source: arXiv 2511.08066. In bits per token, over a set of documents,
     b   bias               one constant per corpus
     IC  information capacity  (G + b) / log2 N
 
-Every ratio is a ratio of sums: sum over the documents first, divide once. Tokens are weighted
-equally, not documents.
+Regimes say how documents are weighted. ``harness``, ours: every ratio is a ratio of sums, so tokens
+weigh the same, not documents. ``reference``, the published protocol: H the same, but C is the mean
+of the documents' text sizes, rounded to two decimals.
 """
 
 import math
@@ -20,92 +21,130 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from infocap_tasks.units import bytes_to_bits
+from infocap_tasks.units import BITS_PER_BYTE, bytes_to_bits
 
 Array = npt.NDArray[np.float64]
 
 
 class DocumentScore(NamedTuple):
-    """What one scored document adds to the sums, and the two constants of its run.
+    """What one scored document adds to the sums, and the constants of its run.
 
     Attributes:
+        document: its name in the corpus, the same for every model.
         num_bytes: UTF-8 bytes of the scored string.
-        num_tokens: tokens of the scored string, all of them scored.
-        nll_bits: -log2 of the probability that the model gives the string.
+        num_tokens: tokens of the scored string that are scored.
+        nll_bits: -log2 of the probability that the model gives them.
         flops_per_token: N; the same for all documents of a run.
         bias_bits_per_token: b; the same for all documents of a run.
+        regime: one of ``TEXT_SIZES``; the same for all documents of a run.
     """
 
+    document: str
     num_bytes: int
     num_tokens: int
     nll_bits: float
     flops_per_token: float
     bias_bits_per_token: float
+    regime: str = "harness"
+
+
+class Constants(NamedTuple):
+    """What all documents of a run share."""
+
+    flops_per_token: float
+    bias_bits_per_token: float
+    regime: str = "harness"
 
 
 class Sums(NamedTuple):
     """Sums over documents; a field may be an array with one entry for each set of documents."""
 
+    num_documents: Any
     num_bytes: Any
     num_tokens: Any
     nll_bits: Any
+    text_sizes_bits_per_token: Any
+
+
+class Measured(NamedTuple):
+    """The four quantities that every metric is a function of; C and H may be arrays."""
+
+    text_size_bits_per_token: Any
+    nll_bits_per_token: Any
     flops_per_token: float
     bias_bits_per_token: float
 
 
-def text_size_bits_per_token(sums: Sums) -> Any:
+# C by regime: a ratio of sums, or a mean over documents.
+TEXT_SIZES: Mapping[str, Callable[[Sums], Any]] = {
+    "harness": lambda sums: bytes_to_bits(sums.num_bytes) / sums.num_tokens,
+    "reference": lambda sums: sums.text_sizes_bits_per_token / sums.num_documents,
+}
+
+
+def measure(sums: Sums, constants: Constants) -> Measured:
+    """C, H, N and b of one or more sets of documents, C not rounded in any regime."""
+    return Measured(
+        TEXT_SIZES[constants.regime](sums),
+        sums.nll_bits / sums.num_tokens,
+        constants.flops_per_token,
+        constants.bias_bits_per_token,
+    )
+
+
+def text_size_bits_per_token(measured: Measured) -> Any:
     """C, in bits per token: what a token stands for, uncompressed."""
-    return bytes_to_bits(sums.num_bytes) / sums.num_tokens
+    return measured.text_size_bits_per_token
 
 
-def nll_bits_per_token(sums: Sums) -> Any:
+def nll_bits_per_token(measured: Measured) -> Any:
     """H, in bits per token: what a token costs the model."""
-    return sums.nll_bits / sums.num_tokens
+    return measured.nll_bits_per_token
 
 
-def compression_gain_bits_per_token(sums: Sums) -> Any:
+def compression_gain_bits_per_token(measured: Measured) -> Any:
     """G = C - H, in bits per token."""
-    return text_size_bits_per_token(sums) - nll_bits_per_token(sums)
+    return measured.text_size_bits_per_token - measured.nll_bits_per_token
 
 
-def information_capacity(sums: Sums) -> Any:
+def information_capacity(measured: Measured) -> Any:
     """IC = (C - H + b) / log2 N, in bits per token and doubling of the FLOPs."""
-    gain = compression_gain_bits_per_token(sums)
-    return (gain + sums.bias_bits_per_token) / math.log2(sums.flops_per_token)
+    gain = compression_gain_bits_per_token(measured)
+    return (gain + measured.bias_bits_per_token) / math.log2(measured.flops_per_token)
 
 
-def information_capacity_unbiased(sums: Sums) -> Any:
+def information_capacity_unbiased(measured: Measured) -> Any:
     """(C - H) / log2 N: information capacity with b = 0."""
-    return compression_gain_bits_per_token(sums) / math.log2(sums.flops_per_token)
+    return compression_gain_bits_per_token(measured) / math.log2(measured.flops_per_token)
 
 
-def bits_per_byte(sums: Sums) -> Any:
+def bits_per_byte(measured: Measured) -> Any:
     """Code length in bits per byte of text: 8 H / C."""
-    return sums.nll_bits / sums.num_bytes
+    return bytes_to_bits(measured.nll_bits_per_token) / measured.text_size_bits_per_token
 
 
-def bytes_per_token(sums: Sums) -> Any:
+def bytes_per_token(measured: Measured) -> Any:
     """UTF-8 bytes per token: C / 8."""
-    return sums.num_bytes / sums.num_tokens
+    return measured.text_size_bits_per_token / BITS_PER_BYTE
 
 
-def flops_per_token(sums: Sums) -> Any:
+def flops_per_token(measured: Measured) -> Any:
     """N: FLOPs to decode one token, a constant of the model."""
     # Kept an integer where it is one; an array of sums gets an array of the constant.
-    constant = sums.flops_per_token
-    shape = np.shape(sums.num_tokens)
+    constant = measured.flops_per_token
+    shape = np.shape(measured.nll_bits_per_token)
     return np.full(shape, constant, dtype=np.float64) if shape else constant
 
 
-def flops_per_byte(sums: Sums) -> Any:
-    """FLOPs to decode one byte of text: N * tokens / bytes."""
-    return sums.flops_per_token * sums.num_tokens / sums.num_bytes
+def flops_per_byte(measured: Measured) -> Any:
+    """FLOPs to decode one byte of text: N divided by the bytes of a token."""
+    return measured.flops_per_token / bytes_per_token(measured)
 
 
 class Metric(NamedTuple):
-    """A function of the sums, and whether more of it is better."""
+    """A function of what was measured, and whether more of it is better."""
 
-    of_sums: Callable[[Sums], Any]
+    of_measured: Callable[[Measured], Any]
     higher_is_better: bool
 
 
@@ -123,54 +162,67 @@ METRICS: Mapping[str, Metric] = {
 
 
 def sum_scores(scores: Sequence[DocumentScore]) -> Sums:
-    """Sums over all documents, in float64 and independent of their order.
-
-    Raises:
-        ValueError: there are no scores, or they come from runs with another N or b.
-    """
-    constants = {(score.flops_per_token, score.bias_bits_per_token) for score in scores}
-    if len(constants) != 1:
-        raise ValueError(
-            f"{len(scores)} document scores with {len(constants)} pairs of FLOPs and bias: "
-            "all scores of a run share one pair"
-        )
+    """Sums over all documents, in float64 and independent of their order."""
     return Sums(
+        len(scores),
         sum(score.num_bytes for score in scores),
         sum(score.num_tokens for score in scores),
         math.fsum(score.nll_bits for score in scores),
-        *constants.pop(),
+        math.fsum(bytes_to_bits(score.num_bytes) / score.num_tokens for score in scores),
     )
 
 
+def shared_constants(scores: Sequence[DocumentScore]) -> Constants:
+    """The constants of the run that the scores come from.
+
+    Raises:
+        ValueError: there are no scores, or they come from runs with other constants.
+    """
+    constants = {Constants(*(getattr(s, name) for name in Constants._fields)) for s in scores}
+    if len(constants) != 1:
+        raise ValueError(
+            f"{len(scores)} document scores with {len(constants)} sets of FLOPs, bias and regime: "
+            "all scores of a run share one"
+        )
+    return constants.pop()
+
+
 def aggregate(name: str, scores: Sequence[DocumentScore]) -> float:
-    """The metric ``name`` over all documents (ratio of sums).
+    """The metric ``name`` over all documents, by their regime.
 
     Raises:
         KeyError: no metric has this name.
+        ValueError: the scores are not those of one run.
     """
-    return METRICS[name].of_sums(sum_scores(scores))
+    constants = shared_constants(scores)
+    measured = measure(sum_scores(scores), constants)
+    if constants.regime == "reference":
+        rounded = round(measured.text_size_bits_per_token, 2)
+        measured = measured._replace(text_size_bits_per_token=rounded)
+    return METRICS[name].of_measured(measured)
 
 
 def standard_error(name: str, scores: Sequence[DocumentScore]) -> float | None:
     """Standard error of the metric ``name`` over documents, by the delete-one jackknife.
 
     sqrt((n - 1) / n * sum_i (theta_i - mean theta)^2), theta_i the metric without document i
-    (Efron and Stein 1981). None for fewer than two documents.
+    (Efron and Stein 1981), C not rounded. None for fewer than two documents.
     """
     n = len(scores)
     if n < 2:
         return None
-    total = sum_scores(scores)
-    without_one = Sums(
-        total.num_bytes - _column(scores, "num_bytes"),
-        total.num_tokens - _column(scores, "num_tokens"),
-        total.nll_bits - _column(scores, "nll_bits"),
-        total.flops_per_token,
-        total.bias_bits_per_token,
-    )
-    theta: Array = METRICS[name].of_sums(without_one)
+    total, columns = sum_scores(scores), columns_of(scores)
+    without_one = Sums(*(whole - column for whole, column in zip(total, columns, strict=True)))
+    theta: Array = METRICS[name].of_measured(measure(without_one, shared_constants(scores)))
     return math.sqrt((n - 1) / n * math.fsum((theta - theta.mean()) ** 2))
 
 
-def _column(scores: Sequence[DocumentScore], field: str) -> Array:
-    return np.array([getattr(score, field) for score in scores], dtype=np.float64)
+def columns_of(scores: Sequence[DocumentScore]) -> Sums:
+    """What each document adds to each sum, as arrays in the order of the scores."""
+    num_bytes, num_tokens, nll_bits = (
+        np.array([getattr(score, field) for score in scores], dtype=np.float64)
+        for field in ("num_bytes", "num_tokens", "nll_bits")
+    )
+    return Sums(
+        np.ones(len(scores)), num_bytes, num_tokens, nll_bits, bytes_to_bits(num_bytes) / num_tokens
+    )

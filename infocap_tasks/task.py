@@ -162,7 +162,7 @@ class InformationCapacityTask(ConfigurableTask):
         for doc_id, text in progress:
             if text.origin not in self._documents:
                 self._documents[text.origin] = cut(text, self._tokenizer, self._settings.max_tokens)
-            yield doc_id, _as_doc(self._documents[text.origin], text.origin)
+            yield doc_id, _as_doc(self._documents[text.origin], text)
 
     def _chosen(self, samples: list[int]) -> Iterator[Text]:
         """The texts of these numbers in the corpus, in its order, as the harness takes them."""
@@ -178,7 +178,7 @@ class InformationCapacityTask(ConfigurableTask):
             )
 
     def _make_doc(self, text: Text) -> dict[str, Any]:
-        return _as_doc(cut(text, self._tokenizer, self._settings.max_tokens), text.origin)
+        return _as_doc(cut(text, self._tokenizer, self._settings.max_tokens), text)
 
     def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
         """The context of a rolling request: none."""
@@ -203,6 +203,7 @@ class InformationCapacityTask(ConfigurableTask):
                 "number; the model's weights or its precision (dtype=…) are at fault"
             )
         score = DocumentScore(
+            doc["document"],
             doc["num_bytes"],
             doc["num_tokens"],
             -nats_to_bits(loglikelihood_nats),
@@ -236,8 +237,14 @@ class InformationCapacityTask(ConfigurableTask):
             "corpus": self._corpus_record(),
             "tokenizer": self._tokenizer_record(),
             "flops": self._flops.record(),
+            "documents": self._documents_record(),
         }
         return config
+
+    def _documents_record(self) -> dict[str, list[Any]]:
+        """What each document adds to the sums, by column: all that intervals and pairs need."""
+        fields = ("document", "num_bytes", "num_tokens", "nll_bits")
+        return {field: [getattr(score, field) for score in self._scored] for field in fields}
 
     def _corpus_record(self) -> dict[str, Any]:
         return {
@@ -281,8 +288,8 @@ def refuse_options(options: Mapping[str, Any]) -> None:
         )
 
 
-def _as_doc(document: Document, origin: str) -> dict[str, Any]:
-    return document._asdict() | {"origin": origin}
+def _as_doc(document: Document, text: Text) -> dict[str, Any]:
+    return document._asdict() | {"origin": text.origin, "document": text.document}
 
 
 class Settings(NamedTuple):

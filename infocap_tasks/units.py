@@ -1,6 +1,7 @@
 """The only conversions between units: nats and bytes to bits."""
 
 import math
+from typing import Any
 
 BITS_PER_BYTE = 8
 
@@ -10,6 +11,6 @@ def nats_to_bits(nats: float) -> float:
     return nats / math.log(2)
 
 
-def bytes_to_bits(num_bytes: float) -> float:
-    """Size in bits of ``num_bytes`` bytes."""
+def bytes_to_bits(num_bytes: Any) -> Any:
+    """Size in bits of ``num_bytes`` bytes: a number or an array."""
     return num_bytes * BITS_PER_BYTE

@@ -38,14 +38,14 @@ texts = st.lists(pieces, min_size=4, max_size=60).map("".join)
 @given(text=texts, max_tokens=st.integers(20, 60))
 @settings(max_examples=60, deadline=None)
 def test_cut_is_the_longest_prefix_that_fits(name, text, max_tokens):
-    document = cut(Text("x" + text + "y", "test"), TOKENIZERS[name], max_tokens)
+    document = cut(Text("x" + text + "y", "test", "7"), TOKENIZERS[name], max_tokens)
     assert document[:3] == slow_cut("x" + text + "y", TOKENIZERS[name], max_tokens)
 
 
 @pytest.mark.parametrize("text", ["数据压缩" * 40, "🙂" * 100, "नमस्ते " * 50])
 @pytest.mark.parametrize("max_tokens", range(20, 32))
 def test_a_cut_inside_a_character_gives_it_up(text, max_tokens):
-    document = cut(Text(text, "test"), TOKENIZERS["bytes"], max_tokens)
+    document = cut(Text(text, "test", "7"), TOKENIZERS["bytes"], max_tokens)
     assert text.startswith(document.text)
     assert "\ufffd" not in document.text
     assert document.num_tokens == document.num_bytes == len(document.text.encode())
@@ -53,20 +53,22 @@ def test_a_cut_inside_a_character_gives_it_up(text, max_tokens):
 
 
 def test_a_short_text_is_whole():
-    document = cut(Text("naïve", "test"), TOKENIZERS["bytes"], 64)
+    document = cut(Text("naïve", "test", "7"), TOKENIZERS["bytes"], 64)
     assert document == ("naïve", 6, 6, True)
 
 
 def test_only_a_first_part_of_a_long_text_is_tokenised_and_it_is_enough():
     text = " " * 4000 + "the end " * 20_000
     tokenizer = TOKENIZERS["merges"]
-    assert cut(Text(text, "t"), tokenizer, 32) == cut(Text(text[:8000], "t"), tokenizer, 32)
+    assert cut(Text(text, "t", "7"), tokenizer, 32) == cut(
+        Text(text[:8000], "t", "7"), tokenizer, 32
+    )
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_special_token_strings_count_as_what_they_encode_to(text):
     tokenizer = byte_fallback_tokenizer()
-    document = cut(Text("<s>" + text, "test"), tokenizer, 50)
+    document = cut(Text("<s>" + text, "test", "7"), tokenizer, 50)
     ids = tokenizer.encode(document.text, add_special_tokens=False)
     assert (document.num_tokens, document.num_bytes) == (len(ids), len(document.text.encode()))
 
@@ -82,9 +84,9 @@ def test_special_token_strings_count_as_what_they_encode_to(text):
 )
 def test_unusable_texts_are_named(text, complaint):
     with pytest.raises(InfocapError, match=r"my.jsonl:7: .*" + complaint):
-        cut(Text(text, "my.jsonl:7"), TOKENIZERS["bytes"], 64)
+        cut(Text(text, "my.jsonl:7", "7"), TOKENIZERS["bytes"], 64)
 
 
 def test_a_first_character_that_does_not_fit_is_an_error():
     with pytest.raises(InfocapError, match="first character"):
-        cut(Text("🙂🙂", "my.jsonl:7"), TOKENIZERS["bytes"], 3)
+        cut(Text("🙂🙂", "my.jsonl:7", "7"), TOKENIZERS["bytes"], 3)
