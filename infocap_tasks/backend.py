@@ -28,12 +28,14 @@ from infocap_tasks.batches import Window, make_batches
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.pretrained import tokenizer_fingerprint
 from infocap_tasks.scoring import Head, TokenScores, score_blockwise, score_logits
+from infocap_tasks.token_text import TokenText
 
 log = logging.getLogger("lm_eval.infocap_tasks")
 
 BOS_POLICY = "one prefix token before each text, none from the tokenizer"
 
 _PROBE_TOKENS = 48
+_TEXTS_AT_ONCE = 64
 # Larger batches are no faster on a CPU; on a GPU they are as large as half of its free memory.
 _CPU_BUDGET_TOKENS = 4096
 _MAX_BUDGET_TOKENS = 2**18
@@ -83,7 +85,7 @@ class InfocapHF(HFLM):
     ) -> list[float]:
         """Log-likelihood of each text in nats, the first token after the prefix token."""
         texts = [instance.args[0] for instance in requests]
-        windows = [self._windows(text) for text in texts]
+        windows = [self._windows(ids) for ids in self._encode(texts)]
         asked: list[Request] = [(None, *window) for group in windows for window in group]
         answers = iter(self._answers(asked, False, disable_tqdm))
         sums = [math.fsum(next(answers).loglikelihood_nats for _ in group) for group in windows]
@@ -91,15 +93,43 @@ class InfocapHF(HFLM):
             self.cache_hook.add_partial("loglikelihood_rolling", (text,), total)
         return sums
 
-    def _windows(self, text: str) -> list[tuple[list[int], list[int]]]:
+    def _encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Token ids as the harness's tok_encode gives them, without special tokens; in batches."""
+        for first in range(0, len(texts), _TEXTS_AT_ONCE):
+            batch = list(texts[first : first + _TEXTS_AT_ONCE])
+            yield from self.tokenizer(batch, add_special_tokens=False, verbose=False)["input_ids"]
+
+    def _windows(self, ids: list[int]) -> list[tuple[list[int], list[int]]]:
         """The harness's windows of a text: what is read, and what of it is scored."""
         rolling = get_rolling_token_windows(
-            token_list=self.tok_encode(text, add_special_tokens=False),
+            token_list=ids,
             prefix_token=self.prefix_token_id,
             max_seq_len=self.max_length,
             context_len=1,
         )
         return [make_disjoint_window(window) for window in rolling]
+
+    def loglikelihood(
+        self, requests: list[Instance], disable_tqdm: bool = False
+    ) -> list[tuple[float, bool]]:
+        """As the harness's; a ``TokenText`` is scored as the token ids that it carries."""
+        answers: dict[int, tuple[float, bool]] = {}
+        by_size: dict[int | None, list[int]] = {}
+        for number, (_, continuation) in enumerate(request.args for request in requests):
+            is_ids = isinstance(continuation, TokenText) and self.backend == "causal"
+            by_size.setdefault(continuation.vocabulary_size if is_ids else None, []).append(number)
+        for size, numbers in by_size.items():
+            group = [requests[number] for number in numbers]
+            if size is None:
+                done = super().loglikelihood(group, disable_tqdm)
+            else:
+                asked = [
+                    (request.args, request.args[1].context_ids, request.args[1].token_ids)
+                    for request in group
+                ]
+                done = self._pairs(asked, disable_tqdm, size)
+            answers |= zip(numbers, done, strict=True)
+        return [answers[number] for number in range(len(requests))]
 
     def _loglikelihood_tokens(
         self,
@@ -108,7 +138,12 @@ class InfocapHF(HFLM):
         override_bs: int | None = None,
     ) -> list[tuple[float, bool]]:
         """Log-likelihood of each continuation in nats, and whether it is the greedy one."""
-        answers = self._answers(requests, True, disable_tqdm)
+        return self._pairs(requests, disable_tqdm)
+
+    def _pairs(
+        self, requests: list[Request], quiet: bool, vocabulary_size: int | None = None
+    ) -> list[tuple[float, bool]]:
+        answers = self._answers(requests, True, quiet, vocabulary_size)
         pairs = [(answer.loglikelihood_nats, answer.is_greedy) for answer in answers]
         for (text, _, _), pair in zip(requests, pairs, strict=True):
             if text is not None:
@@ -139,13 +174,22 @@ class InfocapHF(HFLM):
 
     # ------------------------------------------------------------------ answers
 
-    def _answers(self, requests: list[Request], want_greedy: bool, quiet: bool) -> list[Answer]:
+    def _answers(
+        self,
+        requests: list[Request],
+        want_greedy: bool,
+        quiet: bool,
+        vocabulary_size: int | None = None,
+    ) -> list[Answer]:
         if self.backend != "causal":
             score = super()._loglikelihood_tokens
             return self._shared(
                 lambda share: [Answer(*pair) for pair in score(share, disable_tqdm=quiet)], requests
             )
-        windows = [self._window(context, continuation) for _, context, continuation in requests]
+        windows = [
+            self._window(context, continuation, vocabulary_size)
+            for _, context, continuation in requests
+        ]
         if not windows:
             return []
         batches = make_batches(windows, self._budget_tokens(windows))
@@ -160,7 +204,9 @@ class InfocapHF(HFLM):
         }
         return [answered[window] for window in windows]
 
-    def _window(self, context: Sequence[int], continuation: Sequence[int]) -> Window:
+    def _window(
+        self, context: Sequence[int], continuation: Sequence[int], vocabulary_size: int | None
+    ) -> Window:
         """A request that fits the model; a context that is too long loses its beginning."""
         if not context or not 1 <= len(continuation) <= self.max_length:
             raise InfocapError(
@@ -168,7 +214,7 @@ class InfocapHF(HFLM):
                 f"each needs at least 1, and at most {self.max_length} (max_length) can be scored"
             )
         room = self.max_length + 1 - len(continuation)
-        return Window(tuple(context)[-room:], tuple(continuation))
+        return Window(tuple(context)[-room:], tuple(continuation), vocabulary_size)
 
     def _score(
         self, batches: list[list[Window]], want_greedy: bool, quiet: bool
@@ -186,7 +232,9 @@ class InfocapHF(HFLM):
             for batch in batches:
                 kept: dict[Window, Answer] = {}
                 if store is not None:
-                    keys = {w: request_key(kind, w.context, w.continuation) for w in batch}
+                    keys = {
+                        w: request_key(_kind(kind, w), w.context, w.continuation) for w in batch
+                    }
                     kept = {w: answer for w, key in keys.items() if (answer := store.get(key))}
                 missing = [window for window in batch if window not in kept]
                 new = self._score_batch(missing, want_greedy) if missing else {}
@@ -238,7 +286,8 @@ class InfocapHF(HFLM):
                 device=self.device,
             )
 
-        scores = self._token_scores(ids, tokens, flat_rows, want_greedy)
+        size = batch[0].vocabulary_size
+        scores = self._token_scores(ids, tokens, flat_rows, want_greedy, size)
         return dict(zip(batch, _sums(scores, [len(w.continuation) for w in batch]), strict=True))
 
     def _token_scores(
@@ -247,16 +296,18 @@ class InfocapHF(HFLM):
         tokens: torch.Tensor,
         flat_rows: Callable[[int], torch.Tensor],
         want_greedy: bool,
+        vocabulary_size: int | None,
     ) -> TokenScores:
         if self._head is None:
-            logits = self._model_call(ids)
+            logits = self._model_call(ids)[..., :vocabulary_size]
             flat = logits.reshape(-1, logits.shape[-1])
             return score_logits(flat, flat_rows(logits.shape[1]).to(flat.device), tokens)
         hidden = self._hidden_states(ids)
         rows = flat_rows(hidden.shape[1]).to(hidden.device)
         device = self._head.weight.device
         chosen = hidden.reshape(-1, hidden.shape[-1])[rows].to(device)
-        return score_blockwise(chosen, tokens.to(device), self._head, want_greedy)
+        head = self._head.first(vocabulary_size)
+        return score_blockwise(chosen, tokens.to(device), head, want_greedy)
 
     def _hidden_states(self, ids: torch.Tensor) -> torch.Tensor:
         """What the model's own forward pass hands to its head: (sequences, positions, width)."""
@@ -385,6 +436,11 @@ class InfocapHF(HFLM):
         return [
             result for _, result in sorted(self._gathered(list(zip(numbers, done, strict=True))))
         ]
+
+
+def _kind(kind: str, window: Window) -> str:
+    """What is asked, for the keys of kept answers."""
+    return kind if window.vocabulary_size is None else f"{kind} {window.vocabulary_size}"
 
 
 def _sums(scores: TokenScores, lengths: list[int]) -> Iterator[Answer]:

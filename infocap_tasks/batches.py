@@ -6,10 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Window:
-    """Token ids to condition on and to score; at least one of each."""
+    """Token ids to condition on and to score; at least one of each.
+
+    ``vocabulary_size`` is the number of logits, from the first, that probabilities are taken over;
+    None for all of them.
+    """
 
     context: tuple[int, ...]
     continuation: tuple[int, ...]
+    vocabulary_size: int | None = None
 
     @property
     def inputs(self) -> tuple[int, ...]:

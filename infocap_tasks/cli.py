@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from infocap_tasks import __version__
+from infocap_tasks.commands import corpus
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 
@@ -49,12 +50,18 @@ softmax_dtype=float32 are put in unless you set them.
   --metadata bias_bits_per_token=-24     the bias b (default: that of the corpus)
   --metadata flops_config=HUB_ID         the config to count FLOPs from, for models behind an API
   --metadata flops_per_token=2.5e9       FLOPs, where they cannot be counted from a config
-  --metadata corpus_path=my.jsonl        texts for infocap_custom (text_field=NAME)
+  --metadata corpus_path=my.jsonl        texts for infocap_custom, or a copy of a published corpus
+                                         (text_field=NAME corpus_id_field=NAME)
+  --metadata max_documents=100 seed=1    a random sample of the texts (without seed: the first)
+  --metadata corpus_revision=COMMIT      a published corpus as it was (corpus_file=FILE: another)
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, 2 for wrong input, 130 when interrupted."""
+    """Run the command and return its exit status.
+
+    0, 1 where what was read is faulty, 2 for wrong input, 130 when interrupted.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         return _run(list(arguments))
@@ -76,8 +83,7 @@ def _run(arguments: list[str]) -> int:
     if not options.command:
         parser.print_help()
         return 0
-    options.run(options)
-    return 0
+    return options.run(options) or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     tasks = commands.add_parser("tasks", help="print the folder of our tasks, for --include_path")
     tasks.set_defaults(run=lambda _: print(task_configs_dir()))
     _add_flops(commands)
+    corpus.add(commands)
     return parser
 
 

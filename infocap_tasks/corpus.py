@@ -1,53 +1,56 @@
-"""Where texts come from: the standard library, or a file of one's own; lazily, with provenance."""
+"""Where texts come from: the hub, a file of one's own, the standard library; with provenance."""
 
 import hashlib
-import importlib.util
-import platform
+import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
-
-import jsonlines
+from typing import Any
 
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.hub import download
+from infocap_tasks.standard_library import module_sources, pydoc_topics, python_version
+from infocap_tasks.texts import Fields, Load, Text, read_texts, text_files_in
+
+_TEXT = Fields()
 
 
-class Text(NamedTuple):
-    """One whole text.
-
-    Attributes:
-        text: the text.
-        origin: where it stands, for error messages: ``my.jsonl:12``.
-        document: its name in the corpus, by which results of two models are paired: ``12``.
-    """
-
-    text: str
-    origin: str
-    document: str
-
-
-class Corpus(Protocol):
+class Corpus(ABC):
     """Texts that can be read again and again, in one order, without holding them in memory."""
 
     name: str
     source: str
 
-    def __iter__(self) -> Iterator[Text]:
-        """The texts, in order."""
-        ...
+    @abstractmethod
+    def loads(self) -> Iterator[Load]:
+        """The texts, in order, each parsed when it is called."""
 
+    @abstractmethod
     def __len__(self) -> int:
         """How many texts there are; may read the whole corpus."""
-        ...
 
     @property
+    @abstractmethod
     def sha256(self) -> str:
         """Hex digest of the whole corpus; may read all of it."""
-        ...
+
+    def __iter__(self) -> Iterator[Text]:
+        """The texts, in order."""
+        return (load() for load in self.loads())
+
+    def record(self) -> dict[str, Any]:
+        """Provenance for the results file."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "sha256": self.sha256,
+            "num_documents": len(self),
+        }
 
 
-class StandardLibraryCorpus:
+class StandardLibraryCorpus(Corpus):
     """Texts that ship with the running Python; they differ between Python versions.
 
     ``sha256`` is that of the UTF-8 texts, each followed by a NUL byte.
@@ -55,15 +58,16 @@ class StandardLibraryCorpus:
 
     def __init__(self, name: str, source: str, read: Callable[[], list[Text]]) -> None:
         self.name = name
-        self.source = f"{source} of {platform.python_implementation()} {platform.python_version()}"
+        self.source = f"{source} of {python_version()}"
         self._read = read
 
     @cached_property
     def _texts(self) -> list[Text]:
         return self._read()
 
-    def __iter__(self) -> Iterator[Text]:
-        return iter(self._texts)
+    def loads(self) -> Iterator[Load]:
+        """The texts, in order."""
+        return (partial(_same, text) for text in self._texts)
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -77,163 +81,177 @@ class StandardLibraryCorpus:
         return digest.hexdigest()
 
 
-def pydoc_topics() -> list[Text]:
-    """The help topics of Python's own ``help()``, sorted by name, one text a topic."""
-    from pydoc_data.topics import topics
-
-    return [Text(topics[name], f"pydoc_data.topics[{name!r}]", name) for name in sorted(topics)]
+def _same(text: Text) -> Text:
+    return text
 
 
-# Pure Python, longer than most context windows, and modules (not packages) with their source in
-# every CPython from 3.10 on. None of them is frozen into the interpreter.
-STANDARD_LIBRARY_MODULES = (
-    "_pydecimal", "_strptime", "argparse", "ast", "asyncio.base_events", "asyncio.streams",
-    "bdb", "calendar", "concurrent.futures.process", "configparser", "contextlib", "csv",
-    "dataclasses", "difflib", "doctest", "email.message", "enum", "ftplib", "functools",
-    "gettext", "html.parser", "http.client", "http.cookiejar", "inspect", "ipaddress",
-    "json.decoder", "locale", "logging.handlers", "mailbox", "optparse", "pickle", "platform",
-    "pprint", "random", "shutil", "smtplib", "socketserver", "statistics", "subprocess",
-    "tarfile", "textwrap", "tokenize", "traceback", "unittest.mock", "urllib.parse", "uuid",
-    "weakref", "xml.dom.minidom",
-)  # fmt: skip
+class FileCorpus(Corpus):
+    """The texts of a file or of a folder of .txt files (forms: ``infocap_tasks.texts.FORMS``).
 
-
-def module_sources() -> list[Text]:
-    """Sources of ``STANDARD_LIBRARY_MODULES``, one text a module.
+    ``sha256`` is that of the file's bytes; of a folder, that of each file's name, a NUL byte and
+    the digest of its bytes.
 
     Raises:
-        InfocapError: this Python ships one of them without its source.
-    """
-    return [_module_source(name) for name in STANDARD_LIBRARY_MODULES]
-
-
-def _module_source(name: str) -> Text:
-    spec = importlib.util.find_spec(name)
-    get_source = getattr(spec and spec.loader, "get_source", None)
-    source = get_source(name) if get_source else None
-    if not source:
-        raise InfocapError(
-            f"corpus pycode: this Python ({platform.python_version()}) has no source of the "
-            f"standard-library module {name!r}; use a Python that ships its library as .py files"
-        )
-    return Text(source, name, name)
-
-
-class JsonLinesCorpus:
-    """A JSON Lines file: one object a line, the text in ``text_field``; blank lines are skipped.
-
-    ``sha256`` is that of the file's bytes.
-
-    Raises:
-        InfocapError: the file is missing or holds no line; when reading, a line is not a JSON
-            object, is not UTF-8, or has no text in ``text_field``.
+        InfocapError: it is missing or of unknown form; when reading, it is empty or damaged.
     """
 
-    def __init__(self, path: str, text_field: str = "text") -> None:
-        self._path = Path(path)
-        self._text_field = text_field
-        self.name = self._path.name
-        self.source = str(self._path)
-        if not self._path.is_file():
-            given = "is a folder" if self._path.is_dir() else "does not exist"
-            raise InfocapError(
-                f"corpus_path={path}: {given}; give a JSON Lines file, one JSON object a line"
-            )
+    def __init__(self, path: Path, fields: Fields = _TEXT, source: str = "") -> None:
+        self._path = path
+        self._fields = fields
+        self.name = path.name
+        self.source = source or str(path)
+        if path.is_dir():
+            text_files_in(path)
+        else:
+            next(read_texts(path, fields), None)
 
-    def __iter__(self) -> Iterator[Text]:
-        num_texts = 0
-        with self._path.open("rb") as file, jsonlines.Reader(self._counted(file)) as reader:
-            for record in self._records(reader):
-                yield self._text(record, f"{self._path}:{self._line_number}")
-                num_texts += 1
-        if not num_texts:
+    def loads(self) -> Iterator[Load]:
+        """The texts, in order, each parsed when it is called."""
+        is_empty = True
+        for load in read_texts(self._path, self._fields):
+            is_empty = False
+            yield load
+        if is_empty:
             raise InfocapError(
-                f"corpus_path={self._path}: the file is empty; "
-                f'it needs at least one line such as {{"{self._text_field}": "…"}}'
+                f"corpus_path={self._path}: the file is empty; it needs at least one text "
+                f'such as {{"{self._fields.text}": "…"}}'
             )
-
-    def _counted(self, file: BinaryIO) -> Iterator[bytes]:
-        for self._line_number, line in enumerate(file, 1):
-            yield line
-
-    def _records(self, reader: jsonlines.Reader) -> Iterator[Any]:
-        while True:
-            try:
-                yield reader.read(skip_empty=True)
-            except EOFError:
-                return
-            except (jsonlines.InvalidLineError, RecursionError) as error:
-                raise InfocapError(
-                    f"{self._path}:{self._line_number}: not a line of JSON in UTF-8 "
-                    f"({type(error.__cause__ or error).__name__}); "
-                    "each line must be one JSON object"
-                ) from error
-
-    def _text(self, record: Any, origin: str) -> Text:
-        if not isinstance(record, dict):
-            raise InfocapError(
-                f"{origin}: a JSON {type(record).__name__}, but each line must be a JSON object "
-                f'such as {{"{self._text_field}": "…"}}'
-            )
-        if self._text_field not in record:
-            raise InfocapError(
-                f"{origin}: no field {self._text_field!r} among {sorted(record)}; "
-                "name the text's field with --metadata text_field=NAME"
-            )
-        text = record[self._text_field]
-        if not isinstance(text, str):
-            raise InfocapError(
-                f"{origin}: field {self._text_field!r} is of type {type(text).__name__}, "
-                "but must be a string; name another with --metadata text_field=NAME"
-            )
-        return Text(text, origin, origin.rpartition(":")[2])
 
     @cached_property
-    def _digest_and_length(self) -> tuple[str, int]:
-        digest, length = hashlib.sha256(), 0
-        with self._path.open("rb") as file:
-            for line in file:
-                digest.update(line)
-                length += bool(line.strip())
-        return digest.hexdigest(), length
+    def _length(self) -> int:
+        return sum(1 for _ in self.loads())
 
     def __len__(self) -> int:
-        return self._digest_and_length[1]
+        return self._length
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex digest of the file or folder."""
+        if self._path.is_file():
+            return _digest(self._path).hexdigest()
+        whole = hashlib.sha256()
+        for path in text_files_in(self._path):
+            name = path.relative_to(self._path).as_posix()
+            whole.update(name.encode("utf-8", "surrogateescape") + b"\0" + _digest(path).digest())
+        return whole.hexdigest()
+
+
+def _digest(path: Path) -> Any:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return digest
+
+
+class HubCorpus(FileCorpus):
+    """A file of a dataset repository on the hub.
+
+    Raises:
+        InfocapError: it cannot be had; the message says why and what to do.
+    """
+
+    def __init__(self, repository: str, file: str, revision: str = "main") -> None:
+        downloaded = download(repository, file, revision)
+        self._hub = {"repository": repository, "file": file, "commit": downloaded.commit}
+        super().__init__(downloaded.path, source=f"{repository}/{file}@{downloaded.commit}")
+
+    def record(self) -> dict[str, Any]:
+        """Provenance, with the commit that the revision stood for."""
+        return super().record() | self._hub
+
+
+class Sample(Corpus):
+    """The first texts of a corpus, or as many drawn by a seed without repetition, in its order."""
+
+    def __init__(self, corpus: Corpus, max_documents: int, seed: int | None) -> None:
+        self._corpus = corpus
+        self._max_documents = max_documents
+        self._seed = seed
+        self.name, self.source = corpus.name, corpus.source
+
+    def loads(self) -> Iterator[Load]:
+        """The texts of the sample; the others are not parsed."""
+        if self._seed is None:
+            return islice(self._corpus.loads(), self._max_documents)
+        return self._drawn()
+
+    def _drawn(self) -> Iterator[Load]:
+        chosen = set(random.Random(self._seed).sample(range(len(self._corpus)), len(self)))
+        for number, load in enumerate(self._corpus.loads()):
+            if number in chosen:
+                yield load
+                chosen.remove(number)
+            if not chosen:
+                return
+
+    def __len__(self) -> int:
+        return min(self._max_documents, len(self._corpus))
 
     @property
     def sha256(self) -> str:
-        """Hex digest of the file."""
-        return self._digest_and_length[0]
+        """Hex digest of the whole corpus that the sample comes from."""
+        return self._corpus.sha256
+
+    def record(self) -> dict[str, Any]:
+        """Provenance of the corpus, and what tells this sample."""
+        return self._corpus.record() | {"max_documents": self._max_documents, "seed": self._seed}
 
 
-def _file_corpus(metadata: Mapping[str, Any]) -> Corpus:
-    """The file that the user names; a task's own YAML pins one with ``corpus: {path: …}``."""
+def _users_file(metadata: Mapping[str, Any]) -> Corpus:
     if "corpus_path" not in metadata:
         raise InfocapError(
             "no corpus_path given: add --metadata corpus_path=FILE.jsonl "
             "(one JSON object a line, the text in its field 'text' or in text_field=NAME)"
         )
-    return JsonLinesCorpus(str(metadata["corpus_path"]), str(metadata.get("text_field", "text")))
+    given = metadata.get("corpus_id_field")
+    fields = Fields(str(metadata.get("text_field", "text")), None if given is None else str(given))
+    return FileCorpus(Path(str(metadata["corpus_path"])).expanduser(), fields)
 
 
 CORPORA: Mapping[str, Callable[[Mapping[str, Any]], Corpus]] = {
     "pydocs": lambda _: StandardLibraryCorpus("pydocs", "pydoc_data.topics", pydoc_topics),
     "pycode": lambda _: StandardLibraryCorpus("pycode", "standard library modules", module_sources),
-    "file": _file_corpus,
+    "file": _users_file,
 }
 
 
 def open_corpus(metadata: Mapping[str, Any]) -> Corpus:
-    """The corpus that a task's metadata names in ``corpus``: one of ``CORPORA``, or a file.
+    """The corpus that a task's metadata names in ``corpus``, or the sample of it that is wanted.
 
-    A file is ``{path: …, text_field: …}``.
+    ``corpus`` is one of ``CORPORA``, a file of its own ``{path: …, text_field: …, id_field: …}``,
+    or one on the hub ``{repository: …, file: …}``, which the user's ``corpus_path`` stands in for
+    and ``corpus_file`` and ``corpus_revision`` change. ``max_documents`` takes the first texts, or
+    with ``seed`` a random sample.
 
     Raises:
         InfocapError: the name is unknown, or the corpus cannot be read.
     """
-    name = metadata.get("corpus")
-    if isinstance(name, Mapping) and "path" in name:
-        return JsonLinesCorpus(str(name["path"]), str(name.get("text_field", "text")))
-    if not isinstance(name, str) or name not in CORPORA:
-        raise InfocapError(f"corpus={name}: unknown; known corpora are {', '.join(CORPORA)}")
-    return CORPORA[name](metadata)
+    corpus = _whole_corpus(metadata.get("corpus"), metadata)
+    max_documents, seed = metadata.get("max_documents"), metadata.get("seed")
+    if max_documents is None:
+        return corpus  # a seed alone may be the model's own argument
+    if not _is_integer(max_documents) or max_documents < 1:
+        raise InfocapError(f"max_documents={max_documents}: must be a whole number of at least 1")
+    if seed is not None and not _is_integer(seed):
+        raise InfocapError(f"seed={seed}: must be a whole number")
+    return Sample(corpus, max_documents, seed)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _whole_corpus(named: Any, metadata: Mapping[str, Any]) -> Corpus:
+    if isinstance(named, Mapping) and "path" in named:
+        fields = Fields(str(named.get("text_field", "text")), named.get("id_field"))
+        return FileCorpus(Path(str(named["path"])).expanduser(), fields)
+    if isinstance(named, Mapping) and {"repository", "file"} <= set(named):
+        if "corpus_path" in metadata:
+            return _users_file(metadata)
+        file = str(metadata.get("corpus_file", named["file"]))
+        revision = str(metadata.get("corpus_revision", "main"))
+        return HubCorpus(str(named["repository"]), file, revision)
+    if not isinstance(named, str) or named not in CORPORA:
+        raise InfocapError(f"corpus={named}: unknown; known corpora are {', '.join(CORPORA)}")
+    return CORPORA[named](metadata)

@@ -1,19 +1,23 @@
 """Texts and a tokenizer in, documents out: the exact string to score, its bytes and its tokens."""
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
-from infocap_tasks.corpus import Text
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.texts import Text
 
-# The first part of a long text that is tokenised, in characters for each token wanted. Few texts
-# need more; for those the part is doubled until it does.
-_CHARACTERS_PER_TOKEN = 16
+# The first part of a long text that is tokenised, in characters for each token wanted. For text
+# that needs more the part is doubled until it does.
+_CHARACTERS_PER_TOKEN = 6
 # Tokens this close to where the part was cut off could differ in the whole text.
 _MARGIN_TOKENS = 64
 # How far behind the last wanted token a prefix may end and still encode to few enough tokens.
 _BEYOND_TOKENS = 8
+# How far before it the tokens can differ when the text ends there.
+_TAIL_TOKENS = 16
 
 
 class Document(NamedTuple):
@@ -32,8 +36,10 @@ class Document(NamedTuple):
     is_whole: bool
 
 
-def cut(text: Text, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Document:
-    """The longest prefix that ends where a token ends and encodes to at most ``max_tokens``.
+def cut(
+    texts: Sequence[Text], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+) -> list[Document]:
+    """Of each text, the longest prefix that ends at a token's end and fits into ``max_tokens``.
 
     Bytes and tokens are counted on that prefix itself, never on the text that it came from: at
     its end it may encode to other tokens than the same characters did inside the text. A token
@@ -41,30 +47,69 @@ def cut(text: Text, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Docu
     cut, so the prefix always holds whole characters.
 
     Args:
-        text: the whole text.
+        texts: the whole texts; they are tokenised together, by the tokenizer's own threads.
         tokenizer: a fast tokenizer.
         max_tokens: L, the most tokens to score.
 
     Raises:
-        InfocapError: the text is empty, white space, not encodable as UTF-8, or too short.
+        InfocapError: a text is empty, white space, not encodable as UTF-8, or too short.
     """
-    _refuse_unusable(text)
-    ends = _token_ends(text.text, tokenizer, max_tokens)
-    if len(ends) <= max_tokens:
-        return _document(text, len(text.text), len(ends))
-    # Tokens of one split character share their end, so a candidate may encode to more tokens.
-    candidates = {*ends[:max_tokens], *_ends_beyond(text.text, tokenizer, ends, max_tokens)}
-    for end in sorted(candidates, reverse=True):
-        num_tokens = _count_tokens(text.text[:end], tokenizer)
-        if num_tokens <= max_tokens:
-            return _document(text, end, num_tokens)
-    raise InfocapError(
-        f"{text.origin}: not even its first character fits into {max_tokens} tokens; "
-        "raise --metadata max_tokens=N or leave the text out"
+    for text in texts:
+        refuse_unusable(text)
+    encodings = _encode_first_parts([text.text for text in texts], tokenizer, max_tokens)
+    long = [n for n, encoding in enumerate(encodings) if len(encoding) > max_tokens]
+    documents = {
+        n: _document(text, len(text.text), len(encodings[n]))
+        for n, text in enumerate(texts)
+        if len(encodings[n]) <= max_tokens
+    }
+    beyond = _ends_beyond(
+        [texts[n].text for n in long], [encodings[n] for n in long], tokenizer, max_tokens
     )
+    # Tokens of one split character share their end, so a prefix may encode to more tokens.
+    places = {
+        n: sorted({*_ends(encodings[n], 0, max_tokens), *ends})
+        for n, ends in zip(long, beyond, strict=True)
+    }
+    while places:
+        ends = {n: _last_place(texts[n], places[n], max_tokens) for n in places}
+        prefixes = encode([texts[n].text[:end] for n, end in ends.items()], tokenizer)
+        for (n, end), tokens in zip(ends.items(), prefixes, strict=True):
+            if len(tokens) <= max_tokens:
+                documents[n] = _document(texts[n], end, len(tokens))
+                del places[n]
+    return [documents[n] for n in range(len(texts))]
 
 
-def _refuse_unusable(text: Text) -> None:
+def _last_place(text: Text, places: list[int], max_tokens: int) -> int:
+    if not places:
+        raise InfocapError(
+            f"{text.origin}: not even its first character fits into {max_tokens} tokens; "
+            "raise --metadata max_tokens=N or leave the text out"
+        )
+    return places.pop()
+
+
+def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[Encoding]:
+    """The texts' tokens, without special tokens, as the tokenizers library gives them."""
+    if not texts:
+        return []
+    encoded = tokenizer(
+        list(texts),
+        add_special_tokens=False,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+        verbose=False,
+    )
+    return list(encoded.encodings or [])
+
+
+def refuse_unusable(text: Text) -> None:
+    """Refuse a text that cannot be scored with any tokenizer.
+
+    Raises:
+        InfocapError: the text is empty, white space, or not encodable as UTF-8.
+    """
     if not text.text.strip():
         kind = "white space only" if text.text else "empty"
         raise InfocapError(f"{text.origin}: the text is {kind}; leave it out of the corpus")
@@ -77,41 +122,62 @@ def _refuse_unusable(text: Text) -> None:
         ) from error
 
 
-def _token_ends(text: str, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[int]:
-    """Where each token of ``text`` ends; of a long text, those of a first part that suffices."""
+def _encode_first_parts(
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+) -> list[Encoding]:
+    """Tokens of each text; of a long one, those of a first part that suffices."""
+    encodings: dict[int, Encoding] = {}
+    open_numbers = list(range(len(texts)))
     num_characters = max_tokens * _CHARACTERS_PER_TOKEN
-    while True:
-        part = text[:num_characters]
-        encoding = tokenizer(
-            part, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )
-        ends = [end for _, end in encoding["offset_mapping"]]
-        if len(part) == len(text) or len(ends) > max_tokens + _MARGIN_TOKENS:
-            return ends
+    while open_numbers:
+        parts = [texts[number][:num_characters] for number in open_numbers]
+        for number, encoding in zip(open_numbers, encode(parts, tokenizer), strict=True):
+            is_whole = len(texts[number]) <= num_characters
+            if is_whole or len(encoding) > max_tokens + _MARGIN_TOKENS:
+                encodings[number] = encoding
+        open_numbers = [number for number in open_numbers if number not in encodings]
         num_characters *= 2
+    return [encodings[number] for number in range(len(texts))]
+
+
+def _ends(encoding: Encoding, start: int, stop: int) -> list[int]:
+    """Where the tokens of these numbers end, in characters of the text."""
+    return [end for _, end in encoding.offsets[start:stop]]
 
 
 def _ends_beyond(
-    text: str, tokenizer: PreTrainedTokenizerBase, ends: list[int], max_tokens: int
-) -> list[int]:
+    texts: Sequence[str],
+    encodings: Sequence[Encoding],
+    tokenizer: PreTrainedTokenizerBase,
+    max_tokens: int,
+) -> Iterator[list[int]]:
     """Ends of tokens behind the last wanted one where the prefix may still be short enough.
 
     White space before a word can be two tokens inside a text and one at its end. Whether that
     happens is seen on the last tokens alone, which is cheap: cutting there saves as many tokens
     as it saves in the whole prefix.
     """
-    first = max(0, max_tokens - _MARGIN_TOKENS)
-    start = ends[first]
-    beyond = range(max_tokens, min(max_tokens + _BEYOND_TOKENS, len(ends)))
-    tails = tokenizer([text[start : ends[k]] for k in beyond], add_special_tokens=False)
-    excess = [len(ids) - (k - first) for ids, k in zip(tails["input_ids"], beyond, strict=True)]
-    # A tail may cost more tokens than inside the text where it starts, but then all of them do.
-    saved = [max(excess) - tokens for tokens in excess]
-    return [ends[k] for k, tokens in zip(beyond, saved, strict=True) if tokens > k - max_tokens]
-
-
-def _count_tokens(text: str, tokenizer: PreTrainedTokenizerBase) -> int:
-    return len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+    first = max(0, max_tokens - _TAIL_TOKENS)
+    ends = [_ends(encoding, max_tokens, max_tokens + _BEYOND_TOKENS) for encoding in encodings]
+    starts = [_ends(encoding, first, first + 1)[0] for encoding in encodings]
+    tails = iter(
+        encode(
+            [
+                text[start:end]
+                for text, start, candidates in zip(texts, starts, ends, strict=True)
+                for end in candidates
+            ],
+            tokenizer,
+        )
+    )
+    for candidates in ends:
+        excess = [len(next(tails)) - (max_tokens + k - first) for k in range(len(candidates))]
+        # A tail may cost more tokens than inside the text where it starts, but then all of them do.
+        yield [
+            end
+            for k, (end, tokens) in enumerate(zip(candidates, excess, strict=True))
+            if max(excess) - tokens > k
+        ]
 
 
 def _document(text: Text, end: int, num_tokens: int) -> Document:

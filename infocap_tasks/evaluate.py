@@ -147,4 +147,21 @@ def _check_our_tasks(tasks: Any, given: Any, metadata: Mapping[str, Any]) -> Non
     if ours:
         options = ("cache_requests", "apply_chat_template", "system_instruction")
         refuse_options({name: given(name) for name in options})
-        manager.load(ours)
+        _refuse_one_file_for_all(manager.load(ours)["tasks"], metadata)
+
+
+def _refuse_one_file_for_all(tasks: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+    """A file named on the command line stands in for one corpus, not for several at once."""
+    corpora = {name: task.config.metadata.get("corpus") for name, task in tasks.items()}
+    for setting in ("corpus_path", "corpus_file"):
+        kinds = ("repository", "file") if setting == "corpus_path" else ("repository",)
+        takers = {
+            name: str(corpus)
+            for name, corpus in corpora.items()
+            if any(kind in corpus for kind in kinds) and "path" not in corpus
+        }
+        if setting in metadata and len(set(takers.values())) > 1:
+            raise InfocapError(
+                f"{setting}={metadata[setting]}: {', '.join(takers)} would all read this one "
+                "file; run them one by one"
+            )

@@ -14,7 +14,7 @@ token is decoded.
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from types import MappingProxyType
@@ -47,6 +47,8 @@ COMPONENTS = (
 
 Number = int | float
 
+_PUBLISHED = "published formula"
+
 _MAX_CONTEXT_TOKENS = 2**26
 
 
@@ -60,7 +62,7 @@ class Flops:
         breakdown: FLOPs per token by component; they sum to ``flops_per_token`` exactly.
         total_params: all parameters, tied ones once; None where FLOPs were given.
         active_params: parameters without those of the experts that one token is not sent to.
-        method: ``counted`` or ``given``.
+        method: ``counted``, ``given`` or ``published formula``.
         reference_flops_per_token: N by the published formula; None where it does not apply.
         verification: the same worked out a second way, and the difference.
     """
@@ -111,6 +113,27 @@ def given_flops(flops_per_token: object, context_tokens: int) -> Flops:
         )
     number = int(flops_per_token) if flops_per_token == int(flops_per_token) else flops_per_token
     return Flops(None, context_tokens, {"given": number}, None, None, "given")
+
+
+def published_flops(model: Pretrained, context_tokens: int) -> Flops:
+    """FLOPs by the published formula, whatever the model itself does.
+
+    Raises:
+        InfocapError: the config cannot be loaded, or no formula was published for its type.
+    """
+    config = load_config(model)
+    number = reference_flops_per_token(config, context_tokens)
+    if number is None:
+        raise InfocapError(
+            f"model {model.path}: no formula was published for model_type {config.model_type}; "
+            "give --metadata flops_per_token=N, or run the task without _reference"
+        )
+    try:
+        counted = count_model(model, context_tokens)
+    except InfocapError:  # a model whose code cannot be traced still has its published figure
+        breakdown = {_PUBLISHED: number}
+        return Flops(config.model_type, context_tokens, breakdown, None, None, _PUBLISHED)
+    return replace(counted, breakdown={_PUBLISHED: number}, method=_PUBLISHED, verification=None)
 
 
 @lru_cache(maxsize=32)

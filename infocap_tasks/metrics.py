@@ -37,6 +37,7 @@ class DocumentScore(NamedTuple):
         flops_per_token: N; the same for all documents of a run.
         bias_bits_per_token: b; the same for all documents of a run.
         regime: one of ``TEXT_SIZES``; the same for all documents of a run.
+        is_whole: its text was not cut.
     """
 
     document: str
@@ -46,6 +47,7 @@ class DocumentScore(NamedTuple):
     flops_per_token: float
     bias_bits_per_token: float
     regime: str = "harness"
+    is_whole: bool = True
 
 
 class Constants(NamedTuple):

@@ -6,7 +6,7 @@ of the token that stands in the text is one dot product. What is kept for a row 
 so the memory does not grow with the vocabulary.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -44,6 +44,11 @@ class Head:
         divisor = getattr(config, "logits_scaling", None) or 1.0
         cap = getattr(config, "final_logit_softcapping", None)
         return cls(module.weight, module.bias, scale / divisor, cap)
+
+    def first(self, vocabulary_size: int | None) -> "Head":
+        """The head without the rows behind the first ``vocabulary_size``; as it is for None."""
+        bias = None if self.bias is None else self.bias[:vocabulary_size]
+        return replace(self, weight=self.weight[:vocabulary_size], bias=bias)
 
     def finish(self, logits: torch.Tensor) -> torch.Tensor:
         """Logits in float32 as the model returns them."""

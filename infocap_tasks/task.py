@@ -19,7 +19,7 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from infocap_tasks import metrics
-from infocap_tasks.corpus import Corpus, Text, open_corpus
+from infocap_tasks.corpus import Corpus, open_corpus
 from infocap_tasks.documents import Document, cut
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.flops import Flops, count_model, given_flops
@@ -32,19 +32,18 @@ from infocap_tasks.pretrained import (
     require_offsets,
     tokenizer_fingerprint,
 )
+from infocap_tasks.texts import Text
 from infocap_tasks.units import nats_to_bits
 
 log = logging.getLogger("lm_eval.infocap_tasks")  # under the harness's logger: its level and form
+
+# Enough to keep the tokenizer's threads busy, and little memory.
+_TEXTS_AT_ONCE = 64
 
 Items = Sequence[Mapping[str, Any]]
 
 # The harness has these metrics itself, with its own items and aggregation; ours adds the error.
 _OF_THE_HARNESS = frozenset({"bits_per_byte"})
-
-
-def _is_ours(metric: str) -> bool:
-    """Whether a metric of a task, or the error of one, takes our items."""
-    return metric not in _OF_THE_HARNESS and metric.removesuffix("_stderr") in METRICS
 
 
 def _scores(items: Items) -> list[DocumentScore]:
@@ -81,7 +80,9 @@ class _Docs(Sequence[dict[str, Any]]):
 
     features: Mapping[str, str] = {"text": "string", "num_bytes": "int64", "num_tokens": "int64"}
 
-    def __init__(self, corpus: Corpus, make: Callable[[Text], dict[str, Any]]) -> None:
+    def __init__(
+        self, corpus: Corpus, make: Callable[[Sequence[Text]], list[dict[str, Any]]]
+    ) -> None:
         self._corpus = corpus
         self._make = make
 
@@ -89,10 +90,10 @@ class _Docs(Sequence[dict[str, Any]]):
         return len(self._corpus)
 
     def __getitem__(self, index: Any) -> Any:
-        return self._make(next(islice(self._corpus, index, None)))
+        return self._make([next(islice(self._corpus, index, None))])[0]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return map(self._make, self._corpus)
+        return (self._make([text])[0] for text in self._corpus)
 
 
 class InformationCapacityTask(ConfigurableTask):
@@ -103,15 +104,21 @@ class InformationCapacityTask(ConfigurableTask):
             used; the message says what to change.
     """
 
+    regime = "harness"
+    # The harness's aggregation of these stays in place.
+    of_the_harness = _OF_THE_HARNESS
+
     def __init__(self, config: dict[str, Any]) -> None:
         config = {key: value for key, value in config.items() if key != "class"}
-        self._documents: dict[str, Document] = {}  # by origin
+        self._docs: dict[str, dict[str, Any]] = {}  # by the origin of their texts
         self._scored: list[DocumentScore] = []
         super().__init__(config=config)
         for name in [name for name in self._aggregation_list if name in METRICS]:
             # The harness fills a custom metric's error with "N/A"; a second metric of this name
             # with its own aggregation takes that place, in the table and in groups.
             self._aggregation_list[f"{name}_stderr"] = partial(_standard_error, name)
+            if name not in self.of_the_harness:
+                self._aggregation_list[name] = partial(_aggregate, name)
 
     # ------------------------------------------------------------------ before scoring
 
@@ -121,13 +128,37 @@ class InformationCapacityTask(ConfigurableTask):
         self._settings = Settings.from_metadata(metadata)
         self._corpus = open_corpus(metadata)
         self._model = _find_model(metadata)
-        self._tokenizer = _find_tokenizer(metadata, self._model)
-        _refuse_second_bos(self._tokenizer, metadata)
+        self._tokenizer = self._load_tokenizer(metadata)
         _require_prefix_token(self._tokenizer, metadata)
         _require_window(self._settings.max_tokens, self._tokenizer, self._model, metadata)
-        self._flops = _find_flops(self._settings.max_tokens, self._model, metadata)
+        self._flops = self._find_flops(metadata)
         self._softmax_dtype = _softmax_dtype(self._model, metadata)
-        self.dataset = {"test": _Docs(self._corpus, self._make_doc)}
+        self.dataset = {"test": _Docs(self._corpus, self._make_docs)}
+
+    def _load_tokenizer(self, metadata: Mapping[str, Any]) -> PreTrainedTokenizerBase:
+        """The tokenizer that texts are cut with, as the backend has it."""
+        tokenizer = find_tokenizer(metadata, self._model)
+        _refuse_second_bos(tokenizer, metadata)
+        return tokenizer
+
+    def _find_flops(self, metadata: Mapping[str, Any]) -> Flops:
+        """FLOPs that the user states, else those of a config that they name, else the model's."""
+        max_tokens = self._settings.max_tokens
+        if "flops_per_token" in metadata:
+            return given_flops(metadata["flops_per_token"], max_tokens)
+        model = self._model
+        if "flops_config" in metadata:
+            trust = bool(metadata.get("trust_remote_code", False))
+            model = Pretrained.from_file_or_id(str(metadata["flops_config"]), trust)
+        if model is None:
+            raise InfocapError(
+                "no config known to count FLOPs from: give --model_args pretrained=…, or for a "
+                "model behind an API --metadata flops_config=HUB_ID_OR_PATH or flops_per_token=N"
+            )
+        return self._count_flops(model, max_tokens)
+
+    def _count_flops(self, model: Pretrained, max_tokens: int) -> Flops:
+        return _count_flops(model, max_tokens)
 
     def fewshot_docs(self) -> None:
         """None: the harness would otherwise read the whole corpus to draw examples from."""
@@ -153,16 +184,18 @@ class InformationCapacityTask(ConfigurableTask):
             texts, limit = self._chosen(samples), None
         mine = islice(enumerate(texts), rank, int(limit) if limit else None, world_size)
         progress = tqdm(
-            mine,
             desc=f"{self.config.task}: cutting texts at {self._settings.max_tokens} tokens",
             unit=" texts",
-            disable=rank != 0 or bool(self._documents),
+            disable=rank != 0 or bool(self._docs),
             delay=2,
         )
-        for doc_id, text in progress:
-            if text.origin not in self._documents:
-                self._documents[text.origin] = cut(text, self._tokenizer, self._settings.max_tokens)
-            yield doc_id, _as_doc(self._documents[text.origin], text)
+        with progress:
+            while batch := list(islice(mine, _TEXTS_AT_ONCE)):
+                new = [text for _, text in batch if text.origin not in self._docs]
+                if new:
+                    self._docs |= zip([t.origin for t in new], self._make_docs(new), strict=True)
+                progress.update(len(batch))
+                yield from ((doc_id, self._docs[text.origin]) for doc_id, text in batch)
 
     def _chosen(self, samples: list[int]) -> Iterator[Text]:
         """The texts of these numbers in the corpus, in its order, as the harness takes them."""
@@ -177,8 +210,9 @@ class InformationCapacityTask(ConfigurableTask):
                 "documents, numbered from 0"
             )
 
-    def _make_doc(self, text: Text) -> dict[str, Any]:
-        return _as_doc(cut(text, self._tokenizer, self._settings.max_tokens), text)
+    def _make_docs(self, texts: Sequence[Text]) -> list[dict[str, Any]]:
+        documents = cut(texts, self._tokenizer, self._settings.max_tokens)
+        return [_as_doc(*pair) for pair in zip(documents, texts, strict=True)]
 
     def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
         """The context of a rolling request: none."""
@@ -191,12 +225,18 @@ class InformationCapacityTask(ConfigurableTask):
     # ------------------------------------------------------------------ after scoring
 
     def process_results(self, doc: dict[str, Any], results: list[float]) -> dict[str, Any]:
-        """What one document adds to each metric.
+        """What one document adds to each metric, from its log-likelihood in nats.
 
         Raises:
             InfocapError: the log-likelihood is not a finite number.
         """
         (loglikelihood_nats,) = results
+        of_ours = self._score_items(doc, loglikelihood_nats)
+        # The harness's own metrics come first: a metric erases the error that came before it.
+        return super().process_results(doc, results) | of_ours
+
+    def _score_items(self, doc: Mapping[str, Any], loglikelihood_nats: float) -> dict[str, Any]:
+        """The document's score under the name of each metric that takes our items."""
         if not math.isfinite(loglikelihood_nats):
             raise InfocapError(
                 f"{doc['origin']}: its log-likelihood is {loglikelihood_nats}, not a finite "
@@ -209,10 +249,14 @@ class InformationCapacityTask(ConfigurableTask):
             -nats_to_bits(loglikelihood_nats),
             self._flops.flops_per_token,
             self._settings.bias_bits_per_token,
+            self.regime,
+            doc["is_whole"],
         )._asdict()
-        # The harness's own metrics come first: a metric erases the error that came before it.
-        of_the_harness = super().process_results(doc, results)
-        return of_the_harness | {name: score for name in self._aggregation_list if _is_ours(name)}
+        return {name: score for name in self._aggregation_list if self._is_ours(name)}
+
+    def _is_ours(self, metric: str) -> bool:
+        """Whether a metric of this task, or the error of one, takes our items."""
+        return metric not in self.of_the_harness and metric.removesuffix("_stderr") in METRICS
 
     def aggregation(self) -> dict[str, Callable[[Items], Any]]:
         """As the harness's; keeps the scores of all ranks, which the provenance sums up."""
@@ -222,7 +266,7 @@ class InformationCapacityTask(ConfigurableTask):
             return aggregate(items)
 
         return {
-            name: partial(keep, aggregate) if _is_ours(name) else aggregate
+            name: partial(keep, aggregate) if self._is_ours(name) else aggregate
             for name, aggregate in super().aggregation().items()
         }
 
@@ -230,7 +274,7 @@ class InformationCapacityTask(ConfigurableTask):
         """The harness's record of the task; ``metadata.infocap`` is what its numbers rest on."""
         config: dict[str, Any] = super().dump_config()
         config["metadata"]["infocap"] = {
-            "regime": "harness",
+            "regime": self.regime,
             "max_tokens": self._settings.max_tokens,
             "bias_bits_per_token": self._settings.bias_bits_per_token,
             "softmax_dtype": self._softmax_dtype,
@@ -247,12 +291,12 @@ class InformationCapacityTask(ConfigurableTask):
         return {field: [getattr(score, field) for score in self._scored] for field in fields}
 
     def _corpus_record(self) -> dict[str, Any]:
-        return {
-            "name": self._corpus.name,
-            "source": self._corpus.source,
-            "sha256": self._corpus.sha256,
-            "num_documents": len(self._corpus),
+        return self._corpus.record() | {
             "num_documents_scored": len(self._scored),
+            "num_documents_shorter_than_max_tokens": sum(
+                score.is_whole and score.num_tokens < self._settings.max_tokens
+                for score in self._scored
+            ),
             "num_tokens": sum(score.num_tokens for score in self._scored),
             "num_bytes": sum(score.num_bytes for score in self._scored),
         }
@@ -326,9 +370,14 @@ def _find_model(metadata: Mapping[str, Any]) -> Pretrained | None:
     return Pretrained.from_metadata(path, metadata) if isinstance(path, str) else None
 
 
-def _find_tokenizer(
+def find_tokenizer(
     metadata: Mapping[str, Any], model: Pretrained | None
 ) -> PreTrainedTokenizerBase:
+    """The tokenizer that the metadata names, else the model's own.
+
+    Raises:
+        InfocapError: none is named, or it cannot be used.
+    """
     given = metadata.get("tokenizer")
     if isinstance(given, PreTrainedTokenizerBase):
         return require_offsets(given)
@@ -397,18 +446,7 @@ def _require_window(
         )
 
 
-def _find_flops(max_tokens: int, model: Pretrained | None, metadata: Mapping[str, Any]) -> Flops:
-    """FLOPs that the user states, else those of a config that they name, else the model's."""
-    if "flops_per_token" in metadata:
-        return given_flops(metadata["flops_per_token"], max_tokens)
-    if "flops_config" in metadata:
-        trust = bool(metadata.get("trust_remote_code", False))
-        model = Pretrained.from_file_or_id(str(metadata["flops_config"]), trust)
-    if model is None:
-        raise InfocapError(
-            "no config known to count FLOPs from: give --model_args pretrained=…, or for a model "
-            "behind an API --metadata flops_config=HUB_ID_OR_PATH or flops_per_token=N"
-        )
+def _count_flops(model: Pretrained, max_tokens: int) -> Flops:
     flops = count_model(model, max_tokens)
     if flops.verification and not flops.verification["agrees"]:
         log.warning(

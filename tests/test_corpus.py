@@ -4,8 +4,9 @@ import json
 import pytest
 from conftest import TEXTS, write_jsonl
 
-from infocap_tasks.corpus import STANDARD_LIBRARY_MODULES, open_corpus
+from infocap_tasks.corpus import open_corpus
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.standard_library import STANDARD_LIBRARY_MODULES
 
 
 def open_file(path, **metadata):
@@ -57,7 +58,7 @@ def test_faulty_files_are_named_with_the_line(tmp_path, content, complaint):
 def test_paths_that_are_no_file(tmp_path):
     with pytest.raises(InfocapError, match="does not exist"):
         open_file(tmp_path / "none.jsonl")
-    with pytest.raises(InfocapError, match="is a folder"):
+    with pytest.raises(InfocapError, match=r"is a folder without \.txt files"):
         open_file(tmp_path)
     with pytest.raises(InfocapError, match="corpus_path=FILE"):
         open_corpus({"corpus": "file"})
@@ -80,3 +81,67 @@ def test_standard_library():
     assert all("def " in text.text and len(text.text) > 6000 for text in sources)
     assert len(topics.sha256) == 64
     assert topics.sha256 != sources.sha256
+
+
+def numbers(**metadata):
+    return [text.document for text in open_file(**metadata)]
+
+
+def test_the_first_documents_or_a_sample(tmp_path):
+    path = write_jsonl(tmp_path / "c.jsonl", [{"text": f"text {n}"} for n in range(100)])
+    assert numbers(path=path, max_documents=3) == ["1", "2", "3"]
+    sample = numbers(path=path, max_documents=10, seed=1)
+    assert sample == numbers(path=path, max_documents=10, seed=1)
+    assert sample != numbers(path=path, max_documents=10, seed=2)
+    assert sample == sorted(set(sample), key=int)  # in the corpus's order, none twice
+    assert numbers(path=path, max_documents=1000, seed=1) == numbers(path=path)
+    assert numbers(path=path, seed=7) == numbers(path=path)  # as some models have one too
+
+
+def test_samples_are_spread_evenly(tmp_path):
+    path = write_jsonl(tmp_path / "c.jsonl", [{"text": f"text {n}"} for n in range(20)])
+    drawn = [n for seed in range(200) for n in numbers(path=path, max_documents=5, seed=seed)]
+    assert all(25 <= drawn.count(str(n)) <= 75 for n in range(1, 21))  # 50 each, 4 deviations
+
+
+def test_a_sample_says_what_it_is_of(tmp_path):
+    path = write_jsonl(tmp_path / "c.jsonl", [{"text": f"text {n}"} for n in range(100)])
+    corpus = open_file(path, max_documents=10, seed=1)
+    assert len(corpus) == 10
+    record = corpus.record()
+    assert (record["num_documents"], record["max_documents"], record["seed"]) == (100, 10, 1)
+    assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_sample_parses_only_its_own_lines(tmp_path):
+    path = tmp_path / "c.jsonl"
+    path.write_text('{"text": "a b"}\n' + "not JSON\n" * 999)
+    assert numbers(path=path, max_documents=1) == ["1"]
+
+
+@pytest.mark.parametrize("wrong", [{"max_documents": 0}, {"max_documents": 1.5}])
+def test_samples_that_make_no_sense(corpus_file, wrong):
+    with pytest.raises(InfocapError, match="must be a whole number of at least 1"):
+        open_file(corpus_file, **wrong)
+    with pytest.raises(InfocapError, match="seed=x: must be a whole number"):
+        open_file(corpus_file, max_documents=2, seed="x")
+
+
+def test_a_copy_stands_in_for_a_file_on_the_hub(corpus_file):
+    on_the_hub = {"repository": "nobody/nothing", "file": "datasets/none.jsonl"}
+    corpus = open_corpus({"corpus": on_the_hub, "corpus_path": str(corpus_file)})
+    assert [text.text for text in corpus] == TEXTS
+    assert corpus.record()["source"] == str(corpus_file)
+
+
+def test_the_digest_of_a_folder_tells_names_and_contents_apart(tmp_path):
+    digests = set()
+    for n, files in enumerate(({"a": "x", "b": "y"}, {"a": "y", "b": "x"}, {"a": "xy", "c": "y"})):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        for name, content in files.items():
+            (folder / f"{name}.txt").write_text(content)
+        corpus = open_file(folder)
+        assert len(corpus) == 2
+        digests.add(corpus.sha256)
+    assert len(digests) == 3

@@ -3,9 +3,9 @@ from conftest import TEXTS, byte_fallback_tokenizer, byte_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infocap_tasks.corpus import Text
-from infocap_tasks.documents import cut
+from infocap_tasks.documents import cut as cut_all
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.texts import Text
 
 TOKENIZERS = {
     "bytes": byte_tokenizer(),
@@ -13,6 +13,12 @@ TOKENIZERS = {
     "adds_bos": byte_tokenizer(adds_bos=True),
     "byte_fallback": byte_fallback_tokenizer(),
 }
+
+
+def cut(text, tokenizer, max_tokens):
+    """One text; that several give the same is a test of its own."""
+    (document,) = cut_all([text], tokenizer, max_tokens)
+    return document
 
 
 def slow_cut(text, tokenizer, max_tokens):
@@ -29,8 +35,9 @@ def slow_cut(text, tokenizer, max_tokens):
 
 
 pieces = st.sampled_from(
-    ["the ", "other", "  ", "\n", "数据", "é", "🙂", "👩‍👩‍👧", "a", "نص ", "\r\n", "\0"]
-)
+    ["the ", "other", "  ", "\n", "数据", "é", "🙂", "👩‍👩‍👧", "a", "نص ", "\r\n", "\0", "\ufeff",
+     "<s>", "</s>", "<unk>", "‏مرحبا‎", "e\u0301", "\u2028", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"]
+) | st.characters(exclude_categories=["Cs"])  # fmt: skip
 texts = st.lists(pieces, min_size=4, max_size=60).map("".join)
 
 
@@ -40,6 +47,15 @@ texts = st.lists(pieces, min_size=4, max_size=60).map("".join)
 def test_cut_is_the_longest_prefix_that_fits(name, text, max_tokens):
     document = cut(Text("x" + text + "y", "test", "7"), TOKENIZERS[name], max_tokens)
     assert document[:3] == slow_cut("x" + text + "y", TOKENIZERS[name], max_tokens)
+
+
+@given(many=st.lists(texts, min_size=1, max_size=12), max_tokens=st.integers(20, 40))
+@settings(max_examples=30, deadline=None)
+def test_texts_that_are_cut_together_are_cut_as_alone(many, max_tokens):
+    many = [Text("x" + text + "y", "test", str(n)) for n, text in enumerate(many)]
+    for tokenizer in TOKENIZERS.values():
+        together = cut_all(many, tokenizer, max_tokens)
+        assert together == [cut(text, tokenizer, max_tokens) for text in many]
 
 
 @pytest.mark.parametrize("text", ["数据压缩" * 40, "🙂" * 100, "नमस्ते " * 50])

@@ -123,3 +123,15 @@ def test_wrong_input_is_one_line(tiny_model, corpus_file, flags, complaint):
     with pytest.raises(InfocapError, match=complaint) as error:
         evaluate(filled)
     assert "\n" not in str(error.value)
+
+
+def test_one_file_does_not_stand_in_for_several_corpora(monkeypatch, tiny_model, corpus_file):
+    flags = (
+        "--model_args", f"pretrained={tiny_model}",
+        "--metadata", f"corpus_path={corpus_file}", "max_tokens=64",
+    )  # fmt: skip
+    for tasks in ("infocap", "infocap_mixed,infocap_custom"):
+        with pytest.raises(InfocapError, match="would all read this one file"):
+            parsed(monkeypatch, *flags, "--tasks", tasks)
+    for tasks in ("infocap_mixed,infocap_mixed_reference,infocap_pydocs", "infocap_custom"):
+        assert parsed(monkeypatch, *flags, "--tasks", tasks).tasks

@@ -76,7 +76,7 @@ def test_ranks_share_the_documents_and_nothing_is_cut_twice(custom, world_size):
     for rank in range(world_size):
         task = load_task(**custom)
         seen += [doc_id for doc_id, _ in task.doc_iterator(rank=rank, world_size=world_size)]
-        assert len(task._documents) == len(range(rank, 4, world_size))
+        assert len(task._docs) == len(range(rank, 4, world_size))
     assert sorted(seen) == [0, 1, 2, 3]
 
 

@@ -1,0 +1,65 @@
+"""Texts and a tokenizer in, token ids as the published protocol cuts and sizes them out.
+
+Source: the public code of arXiv 2511.08066 (its text_size and likelihood scripts), as facts.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from transformers import PreTrainedTokenizerBase
+
+from infocap_tasks.documents import refuse_unusable
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.texts import Text
+
+
+class ReferenceDocument(NamedTuple):
+    """Token ids of which all but the first are scored and sized.
+
+    Attributes:
+        token_ids: with the special tokens that the tokenizer adds by default, at most L.
+        num_bytes: UTF-8 bytes of the decoded ids 2 to the last. A character that was cut decodes to
+            U+FFFD and counts 3 bytes.
+        num_tokens: number of those ids.
+        is_whole: the text was not cut.
+    """
+
+    token_ids: tuple[int, ...]
+    num_bytes: int
+    num_tokens: int
+    is_whole: bool
+
+
+def cut_reference(
+    texts: Sequence[Text], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+) -> list[ReferenceDocument]:
+    """The first ``max_tokens`` ids of each text, a BOS token among them where one is added.
+
+    Raises:
+        InfocapError: a text is empty, white space or not encodable as UTF-8, or has no second id.
+    """
+    for text in texts:
+        refuse_unusable(text)
+    encoded = tokenizer(
+        [text.text for text in texts],
+        truncation=True,
+        max_length=max_tokens,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+    )
+    return [
+        _document(text, tuple(encoding.ids), not encoding.overflowing, tokenizer)
+        for text, encoding in zip(texts, encoded.encodings or [], strict=True)
+    ]
+
+
+def _document(
+    text: Text, ids: tuple[int, ...], is_whole: bool, tokenizer: PreTrainedTokenizerBase
+) -> ReferenceDocument:
+    if len(ids) < 2:
+        raise InfocapError(
+            f"{text.origin}: the text encodes to {len(ids)} token, and the published protocol "
+            "leaves out the first; leave the text out of the corpus"
+        )
+    sized = str(tokenizer.decode(list(ids[1:])))
+    return ReferenceDocument(ids, len(sized.encode("utf-8")), len(ids) - 1, is_whole)

@@ -1,0 +1,35 @@
+"""A text that carries its token ids from a task to a backend of ours through the harness."""
+
+from collections.abc import Sequence
+
+
+class TokenText(str):
+    """A continuation that is scored as these token ids, whatever its string would encode to.
+
+    To the harness, its logs and its caches it is the string; ``infocap-hf`` takes the ids.
+
+    Attributes:
+        context_ids: token ids that come before; at least one.
+        token_ids: token ids to score; at least one.
+        vocabulary_size: how many of the first logits the probabilities are taken over.
+    """
+
+    __slots__ = ("context_ids", "token_ids", "vocabulary_size")
+
+    context_ids: tuple[int, ...]
+    token_ids: tuple[int, ...]
+    vocabulary_size: int
+
+    def __new__(
+        cls,
+        text: str,
+        context_ids: Sequence[int],
+        token_ids: Sequence[int],
+        vocabulary_size: int,
+    ) -> "TokenText":
+        """The string, with the ids that it stands for."""
+        self = super().__new__(cls, text)
+        self.context_ids = tuple(context_ids)
+        self.token_ids = tuple(token_ids)
+        self.vocabulary_size = vocabulary_size
+        return self
