@@ -64,17 +64,26 @@ def cut(text: Text, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Docu
     )
 
 
-def _refuse_unusable(text: Text) -> None:
-    if not text.text.strip():
-        kind = "white space only" if text.text else "empty"
-        raise InfocapError(f"{text.origin}: the text is {kind}; leave it out of the corpus")
+def count_bytes(text: Text) -> int:
+    """Length of the whole text in UTF-8 bytes.
+
+    Raises:
+        InfocapError: it holds a lone surrogate.
+    """
     try:
-        text.text.encode("utf-8")
+        return len(text.text.encode("utf-8"))
     except UnicodeEncodeError as error:
         raise InfocapError(
             f"{text.origin}: character {error.start} is a lone surrogate "
             f"(U+{ord(text.text[error.start]):04X}), which is no text in UTF-8; repair the text"
         ) from error
+
+
+def _refuse_unusable(text: Text) -> None:
+    if not text.text.strip():
+        kind = "white space only" if text.text else "empty"
+        raise InfocapError(f"{text.origin}: the text is {kind}; leave it out of the corpus")
+    count_bytes(text)
 
 
 def _token_ends(text: str, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[int]:
