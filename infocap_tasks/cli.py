@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from infocap_tasks import __version__
-from infocap_tasks.commands import corpus
+from infocap_tasks.commands import corpus, tokenizers
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 
@@ -21,6 +21,7 @@ examples:
   infocap eval --model_args pretrained=HuggingFaceTB/SmolLM2-135M --tasks infocap_local
   infocap eval --model_args pretrained=DIR --tasks infocap_custom --metadata corpus_path=my.jsonl
   infocap flops Qwen/Qwen3-0.6B Qwen/Qwen3-8B --verify
+  infocap tokenizers Qwen/Qwen3-0.6B HuggingFaceTB/SmolLM2-135M -o tokenizers.png
   lm_eval --include_path "$(infocap tasks)" --tasks infocap_pydocs ...
 """
 
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     tasks.set_defaults(run=lambda _: print(task_configs_dir()))
     _add_flops(commands)
     corpus.add(commands)
+    tokenizers.add(commands)
     return parser
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.hub import download
+from infocap_tasks.paths import task_configs_dir
 from infocap_tasks.standard_library import module_sources, pydoc_topics, python_version
 from infocap_tasks.texts import Fields, Load, Text, read_texts, text_files_in
 
@@ -220,9 +221,10 @@ def open_corpus(metadata: Mapping[str, Any]) -> Corpus:
     """The corpus that a task's metadata names in ``corpus``, or the sample of it that is wanted.
 
     ``corpus`` is one of ``CORPORA``, a file of its own ``{path: …, text_field: …, id_field: …}``,
-    or one on the hub ``{repository: …, file: …}``, which the user's ``corpus_path`` stands in for
-    and ``corpus_file`` and ``corpus_revision`` change. ``max_documents`` takes the first texts, or
-    with ``seed`` a random sample.
+    one that is shipped beside the tasks ``{packaged: …, id_field: …}``, or one on the hub
+    ``{repository: …, file: …}``, which the user's ``corpus_path`` stands in for and ``corpus_file``
+    and ``corpus_revision`` change. ``max_documents`` takes the first texts, or with ``seed`` a
+    random sample.
 
     Raises:
         InfocapError: the name is unknown, or the corpus cannot be read.
@@ -246,6 +248,10 @@ def _whole_corpus(named: Any, metadata: Mapping[str, Any]) -> Corpus:
     if isinstance(named, Mapping) and "path" in named:
         fields = Fields(str(named.get("text_field", "text")), named.get("id_field"))
         return FileCorpus(Path(str(named["path"])).expanduser(), fields)
+    if isinstance(named, Mapping) and "packaged" in named:
+        fields = Fields(document=named.get("id_field"))
+        source = f"infocap-tasks: task_configs/{named['packaged']}"
+        return FileCorpus(task_configs_dir() / named["packaged"], fields, source)
     if isinstance(named, Mapping) and {"repository", "file"} <= set(named):
         if "corpus_path" in metadata:
             return _users_file(metadata)

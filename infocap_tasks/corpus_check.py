@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from infocap_tasks.corpus import Corpus
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.texts import Load, Text
+from infocap_tasks.texts import Load, Text, utf8
 
 VERY_SHORT_CHARACTERS = 16
 NUM_FAULTS_SHOWN = 10
@@ -70,7 +70,7 @@ def check(corpus: Corpus) -> CorpusReport:
         report.num_documents += 1
         try:
             text = load()
-            encoded = _encoded(text)
+            encoded = utf8(text)
         except InfocapError as error:
             report.add_fault(error)
             continue
@@ -93,15 +93,6 @@ def _up_to_damage(corpus: Corpus, report: CorpusReport) -> Iterator[Load]:
         yield from corpus.loads()
     except InfocapError as error:
         report.add_fault(error)
-
-
-def _encoded(text: Text) -> bytes:
-    try:
-        return text.text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InfocapError(
-            f"{text.origin}: character {error.start} is a lone surrogate, no text in UTF-8"
-        ) from error
 
 
 def _note_length(text: Text, report: CorpusReport) -> None:

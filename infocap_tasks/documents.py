@@ -7,7 +7,7 @@ from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.texts import Text
+from infocap_tasks.texts import Text, utf8
 
 # The first part of a long text that is tokenised, in characters for each token wanted. For text
 # that needs more the part is doubled until it does.
@@ -113,13 +113,7 @@ def refuse_unusable(text: Text) -> None:
     if not text.text.strip():
         kind = "white space only" if text.text else "empty"
         raise InfocapError(f"{text.origin}: the text is {kind}; leave it out of the corpus")
-    try:
-        text.text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InfocapError(
-            f"{text.origin}: character {error.start} is a lone surrogate "
-            f"(U+{ord(text.text[error.start]):04X}), which is no text in UTF-8; repair the text"
-        ) from error
+    utf8(text)
 
 
 def _encode_first_parts(

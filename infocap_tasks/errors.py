@@ -1,4 +1,4 @@
-"""The one exception for wrong input."""
+"""The one exception for wrong input, and foreign errors in one line."""
 
 
 class InfocapError(SystemExit, ValueError):
@@ -8,3 +8,8 @@ class InfocapError(SystemExit, ValueError):
     does not catch it, such as plain ``lm_eval``, ends with this one line on stderr and exit
     status 1 in place of a traceback.
     """
+
+
+def one_line(error: Exception) -> str:
+    """What another library's error says, on one line and at most 300 characters of it."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

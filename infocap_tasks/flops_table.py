@@ -1,11 +1,9 @@
 """FLOP records of one or more models as a table, JSON or CSV."""
 
-import csv
-import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from infocap_tasks import tables
 from infocap_tasks.flops import COMPONENTS, Flops
 
 Counted = Sequence[tuple[str, Flops]]
@@ -13,19 +11,15 @@ Counted = Sequence[tuple[str, Flops]]
 
 def as_json(counted: Counted, verify: bool) -> str:
     """One object for one model, a list for several, the cheapest first."""
-    records = [_record(name, flops, verify) for name, flops in _cheapest_first(counted)]
-    return json.dumps(records[0] if len(records) == 1 else records, indent=2)
+    return tables.as_json(
+        [_record(name, flops, verify) for name, flops in _cheapest_first(counted)]
+    )
 
 
 def as_csv(counted: Counted, verify: bool) -> str:
     """One row a model, the cheapest first; a column for each component of the breakdown."""
-    out = io.StringIO()
-    rows = [_flat(_record(name, flops, verify)) for name, flops in _cheapest_first(counted)]
-    fields = list(dict.fromkeys(field for row in rows for field in row))
-    writer = csv.DictWriter(out, fields, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue().rstrip("\n")
+    records = [_record(name, flops, verify) for name, flops in _cheapest_first(counted)]
+    return tables.as_csv([_flat(record) for record in records])
 
 
 def as_table(counted: Counted, verify: bool) -> str:
@@ -51,7 +45,7 @@ def as_table(counted: Counted, verify: bool) -> str:
     if verify:
         columns |= {label: [_second_way(f, label) for _, f in models] for label in _SECOND_WAY}
     header_and_rows = list(zip(*([label, *cells] for label, cells in columns.items()), strict=True))
-    return _aligned(list(zip(*header_and_rows, strict=True)) if one else header_and_rows)
+    return tables.aligned(list(zip(*header_and_rows, strict=True)) if one else header_and_rows)
 
 
 RENDERERS: Mapping[str, Callable[[Counted, bool], str]] = {
@@ -109,15 +103,3 @@ def _second_way(flops: Flops, key: str) -> str:
     if key != "difference":
         return f"{value:,}"
     return f"{value:+.4%}" if abs(value) <= 0.01 else f"{value:+.4%} (over 1 %)"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Cells in columns, the first one to the left and all others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if index else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, one_line
 
 # Scripts, numbers, white space and code that tokenizers are known to treat differently.
 _PROBE = (
@@ -82,7 +82,7 @@ def load_config(model: Pretrained) -> PretrainedConfig:
         config = AutoConfig.from_pretrained(model.path, **model.arguments())
         missing = [] if model.gguf_file else _fields_left_to_defaults(model, config)
     except Exception as error:  # transformers raises whatever its readers raise
-        raise InfocapError(f"no config for model {model.path}: {_one_line(error)}") from error
+        raise InfocapError(f"no config for model {model.path}: {one_line(error)}") from error
     if missing:
         raise InfocapError(
             f"no config for model {model.path}: it does not say {', '.join(missing)}, which "
@@ -113,6 +113,17 @@ def load_tokenizer(
     Raises:
         InfocapError: it cannot be loaded, or cannot say where in the text a token ends.
     """
+    return require_offsets(load_any_tokenizer(model, add_bos_token, use_fast))
+
+
+def load_any_tokenizer(
+    model: Pretrained, add_bos_token: bool | None = None, use_fast: bool = True
+) -> PreTrainedTokenizerBase:
+    """The model's tokenizer, also a slow one, which has no offsets.
+
+    Raises:
+        InfocapError: it cannot be loaded.
+    """
     _refuse_missing_file(model)
     arguments = model.arguments()
     if not model.gguf_file:
@@ -120,10 +131,9 @@ def load_tokenizer(
     if add_bos_token is not None:
         arguments["add_bos_token"] = add_bos_token
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model.path, **arguments)
+        return AutoTokenizer.from_pretrained(model.path, **arguments)
     except Exception as error:
-        raise InfocapError(f"no tokenizer for model {model.path}: {_one_line(error)}") from error
-    return require_offsets(tokenizer)
+        raise InfocapError(f"no tokenizer for model {model.path}: {one_line(error)}") from error
 
 
 def require_offsets(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
@@ -149,10 +159,6 @@ def _refuse_missing_file(model: Pretrained) -> None:
             f"model {path}: no such file or folder; "
             "give a local folder, a config.json, a .gguf file or a hub id"
         )
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -36,6 +36,21 @@ class Text(NamedTuple):
     document: str
 
 
+def utf8(text: Text) -> bytes:
+    """The whole text in UTF-8.
+
+    Raises:
+        InfocapError: it holds a lone surrogate.
+    """
+    try:
+        return text.text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InfocapError(
+            f"{text.origin}: character {error.start} is a lone surrogate "
+            f"(U+{ord(text.text[error.start]):04X}), which is no text in UTF-8; repair the text"
+        ) from error
+
+
 class Fields(NamedTuple):
     """Which fields of a record hold the text and, if any, the document's name."""
 

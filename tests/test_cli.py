@@ -36,7 +36,8 @@ def test_light_commands_import_nothing_heavy(arguments):
 def test_help_names_every_command_and_version(capsys):
     assert main([]) == 0
     text = capsys.readouterr().out
-    assert all(f"    {command} " in text for command in ("eval", "demo", "tasks", "flops"))
+    commands = ("eval", "demo", "tasks", "flops", "tokenizers")
+    assert all(f"\n    {command}" in text for command in commands)
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"infocap {__version__}\n"

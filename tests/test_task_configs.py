@@ -54,7 +54,8 @@ def test_a_wheel_holds_the_configs(tmp_path):
     )
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    for path in task_configs_dir().iterdir():
-        assert f"infocap_tasks/task_configs/{path.name}" in names
+    for path in task_configs_dir().rglob("*.*"):
+        relative = path.relative_to(task_configs_dir()).as_posix()
+        assert f"infocap_tasks/task_configs/{relative}" in names
     assert "infocap_tasks/py.typed" in names
     assert not [name for name in names if name.startswith("tests/")]

@@ -1,0 +1,1 @@
+"""Figures, drawn with matplotlib; importing this package does not import it."""
