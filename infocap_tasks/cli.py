@@ -76,8 +76,7 @@ def _run(arguments: list[str]) -> int:
     if not options.command:
         parser.print_help()
         return 0
-    options.run(options)
-    return 0
+    return int(options.run(options) or 0)
 
 
 def _parser() -> argparse.ArgumentParser:

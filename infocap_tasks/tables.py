@@ -1,0 +1,69 @@
+"""Rows as an aligned table, Markdown, CSV or JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def as_table(rows: Rows) -> str:
+    """Columns set by width, the first one to the left and all others to the right."""
+    cells = _cells(rows)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if index else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    )
+
+
+def as_markdown(rows: Rows) -> str:
+    """A Markdown table with the numbers of the plain one."""
+    header, *body = _cells(rows)
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    escaped = [[cell.replace("|", "\\|") for cell in line] for line in (header, rule, *body)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+
+
+def as_csv(rows: Rows) -> str:
+    """One line a row under the names of the columns; numbers in full, unknown cells empty."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _columns(rows), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().rstrip("\n")
+
+
+def as_json(record: Any) -> str:
+    """Any record of ours; numbers in full, unknown ones null."""
+    return json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False)
+
+
+RENDERERS: Mapping[str, Callable[[Rows], str]] = {
+    "table": as_table,
+    "json": as_json,
+    "csv": as_csv,
+    "md": as_markdown,
+}
+
+
+def _columns(rows: Rows) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _cells(rows: Rows) -> list[list[str]]:
+    columns = _columns(rows)
+    return [columns, *([_cell(row.get(name)) for name in columns] for row in rows)]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) >= 1e5 else f"{value:.4f}"
+    return str(value)
