@@ -121,16 +121,21 @@ def capacity_replicates(
     Runs on the same documents share the samples. Runs without documents have NaN.
     """
     replicates = np.full((num_samples, len(runs)), np.nan)
-    same_documents = defaultdict(list)
-    for index, run in enumerate(runs):
-        if run.documents:
-            same_documents[(run.corpus_sha256, tuple(document_names(run)))].append(index)
-    for number, indices in enumerate(same_documents.values()):
+    for number, indices in enumerate(by_documents(runs)):
         group = [document_columns(runs[index]) for index in indices]
         sums = resampled_sums(group, num_samples, np.random.default_rng([seed, number]))
         for index, of_run in zip(indices, sums, strict=True):
             replicates[:, index] = metric_of("information_capacity", of_run, runs[index])
     return replicates
+
+
+def by_documents(runs: Sequence[Run]) -> list[list[int]]:
+    """Indices of the runs that have documents, those on the same ones together."""
+    same_documents = defaultdict(list)
+    for index, run in enumerate(runs):
+        if run.documents:
+            same_documents[(run.corpus_sha256, tuple(document_names(run)))].append(index)
+    return list(same_documents.values())
 
 
 def document_names(run: Run) -> list[str]:
