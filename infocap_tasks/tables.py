@@ -8,10 +8,22 @@ from typing import Any
 
 Rows = Sequence[Mapping[str, Any]]
 
+_HEADER_WIDTH = 12
+
 
 def as_table(rows: Rows) -> str:
-    """Columns set by width, the first one to the left and all others to the right."""
-    cells = _cells(rows)
+    """Columns set by width, the first one to the left and all others to the right.
+
+    Long names of columns are broken at their underscores, onto several lines.
+    """
+    header, *body = _cells(rows)
+    broken = [
+        _broken(name, max([_HEADER_WIDTH, *map(len, column)]))
+        for name, column in zip(header, zip(*body, strict=True), strict=True)
+    ]
+    height = max(map(len, broken))
+    upper = zip(*([""] * (height - len(name)) + name for name in broken), strict=True)
+    cells = [*upper, *body]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join(
@@ -59,6 +71,16 @@ def _columns(rows: Rows) -> list[str]:
 def _cells(rows: Rows) -> list[list[str]]:
     columns = _columns(rows)
     return [columns, *([_cell(row.get(name)) for name in columns] for row in rows)]
+
+
+def _broken(name: str, width: int) -> list[str]:
+    """A name in lines of at most this width where its underscores allow; they end the lines."""
+    lines = [""]
+    for part in name.replace("_", "_ ").split():
+        if lines[-1] and len(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += part
+    return lines
 
 
 def _cell(value: Any) -> str:
