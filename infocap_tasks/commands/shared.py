@@ -14,6 +14,7 @@ from infocap_tasks.runs import Run, published_runs, read_runs
 from infocap_tasks.series import read_series_map
 from infocap_tasks.tables import RENDERERS, Rows, as_json
 
+_PUBLISHED = "published:"
 CHARTS = frozenset({".png", ".svg", ".pdf"})
 _FORMAT_OF_SUFFIX = {".json": "json", ".csv": "csv", ".md": "md", ".txt": "table"}
 
@@ -66,6 +67,7 @@ def add_output(parser: argparse.ArgumentParser, chart: str | None = None) -> Non
         metavar="FILE",
         help=f"write to this file, by its ending (.json, .csv, .md, .txt){drawn}",
     )
+    parser.set_defaults(has_chart=chart is not None)
 
 
 def select_runs(options: argparse.Namespace) -> Selection:
@@ -90,6 +92,8 @@ def select_one(path: str, options: argparse.Namespace) -> Selection:
     Raises:
         InfocapError: there is none, or more than one.
     """
+    if path.startswith(_PUBLISHED):
+        return Selection([_published_run(path.removeprefix(_PUBLISHED))], 0)
     found = _read([path], {})
     runs = _chosen(found.runs, options, [])
     if len(runs) > 1:
@@ -99,6 +103,29 @@ def select_one(path: str, options: argparse.Namespace) -> Selection:
             "its file"
         )
     return Selection(runs, found.status)
+
+
+def _published_run(model: str) -> Run:
+    runs = {run.model: run for run in published_runs()}
+    if model not in runs:
+        raise InfocapError(f"{_PUBLISHED}{model}: not published; there are {', '.join(runs)}")
+    return runs[model]
+
+
+def draws(options: argparse.Namespace) -> bool:
+    """Whether -o names an image.
+
+    Raises:
+        InfocapError: it does, and the command has no chart.
+    """
+    if options.output is None or options.output.suffix.lower() not in CHARTS:
+        return False
+    if not options.has_chart:
+        raise InfocapError(
+            f"-o {options.output}: infocap {options.command} has no chart; "
+            f"choose a name that ends in {', '.join(_FORMAT_OF_SUFFIX)}"
+        )
+    return True
 
 
 def split_series(values: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -148,11 +175,14 @@ def emit(
         record: what JSON holds in place of the rows.
     """
     path: Path | None = options.output
-    to_file = path is not None and path.suffix.lower() not in CHARTS
+    to_file = path is not None and not draws(options)
     chosen = options.format
     if to_file and path is not None:
         if chosen is None and path.suffix.lower() not in _FORMAT_OF_SUFFIX:
-            raise InfocapError(f"-o {path}: ends in none of {', '.join(_FORMAT_OF_SUFFIX)}")
+            raise InfocapError(
+                f"-o {path}: ends in none of {', '.join(_FORMAT_OF_SUFFIX)}; rename it, or add "
+                "--format"
+            )
         chosen = chosen or _FORMAT_OF_SUFFIX[path.suffix.lower()]
     chosen = chosen or "table"
     text = as_json(record) if chosen == "json" and record is not None else RENDERERS[chosen](rows)
