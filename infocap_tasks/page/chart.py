@@ -5,6 +5,7 @@ that takes the page's CSS colours, so that charts turn dark with the page.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from infocap_tasks.errors import InfocapError
@@ -33,6 +34,7 @@ def look(index: int) -> tuple[str, str]:
     return COLOURS[index % len(COLOURS)], SHAPES[index % len(SHAPES)]
 
 
+@cache
 def runtime() -> str:
     """The JavaScript that draws Vega-Lite charts, as one script.
 

@@ -130,7 +130,7 @@ def _box(index: int, series: str) -> str:
 def _figure(chart: str, title: str, summary: str) -> str:
     label = escape(f"Chart: {title}. {summary} All values are in the table below.")
     return f"""<figure><h3>{title}</h3>
-<div class="chart" data-chart="{chart}" role="img" aria-label="{label}"></div>
+<div role="img" aria-label="{label}"><div class="chart" data-chart="{chart}"></div></div>
 <figcaption>{escape(summary)}</figcaption></figure>"""
 
 
