@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from infocap_tasks import __version__
-from infocap_tasks.commands import bias, compare, explain, leaderboard, predict
+from infocap_tasks.commands import bias, compare, explain, languages, leaderboard, predict
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 
@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     tasks = commands.add_parser("tasks", help="print the folder of our tasks, for --include_path")
     tasks.set_defaults(run=lambda _: print(task_configs_dir()))
     _add_flops(commands)
-    for command in (leaderboard, bias, predict, compare, explain):
+    for command in (leaderboard, bias, predict, compare, explain, languages):
         command.add(commands)
     return parser
 

@@ -52,7 +52,13 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
     """--task and --regime: which runs of the results files count."""
-    parser.add_argument("--task", metavar="TASK", help="only runs of this task")
+    parser.add_argument(
+        "--task",
+        action="append",
+        default=[],
+        metavar="TASK",
+        help="only runs of this task (may be repeated)",
+    )
     parser.add_argument("--regime", choices=list(TEXT_SIZES), help="only runs of this regime")
 
 
@@ -146,25 +152,27 @@ def one_setting(runs: Sequence[Run]) -> Sequence[Run]:
     Raises:
         InfocapError: they do not.
     """
-    for name, flag in (("task", "--task"), ("regime", "--regime")):
-        values = sorted({str(getattr(run, name)) for run in runs})
-        if len(values) > 1:
-            raise InfocapError(
-                f"runs of {len(values)} {name}s ({', '.join(values)}) cannot be put together; "
-                f"choose one with {flag}"
-            )
-    for name in ("max_tokens", "corpus_sha256"):
+    for name, remedy in (
+        ("task", "choose one with --task"),
+        ("regime", "choose one with --regime"),
+        ("max_tokens", "give only results whose texts were cut alike"),
+        ("corpus_sha256", "give only results on the same texts"),
+    ):
         values = sorted({str(v) for v in (getattr(run, name) for run in runs) if v is not None})
         if len(values) > 1:
             raise InfocapError(
-                f"the runs differ in {name} ({', '.join(value[:12] for value in values)}); give "
-                "only results that were measured on the same texts, cut alike"
+                f"the runs differ in {name} ({', '.join(value[:40] for value in values)}) and "
+                f"cannot be put together; {remedy}"
             )
     return runs
 
 
 def emit(
-    options: argparse.Namespace, rows: Rows, lines: Sequence[str] = (), record: Any = None
+    options: argparse.Namespace,
+    rows: Rows,
+    lines: Sequence[str] = (),
+    record: Any = None,
+    shown: Rows | None = None,
 ) -> None:
     """Print the rows as --format says, or write them to -o.
 
@@ -173,6 +181,7 @@ def emit(
         rows: the table.
         lines: sentences below the table, for people.
         record: what JSON holds in place of the rows.
+        shown: the rows as people read them.
     """
     path: Path | None = options.output
     to_file = path is not None and not draws(options)
@@ -185,9 +194,13 @@ def emit(
             )
         chosen = chosen or _FORMAT_OF_SUFFIX[path.suffix.lower()]
     chosen = chosen or "table"
-    text = as_json(record) if chosen == "json" and record is not None else RENDERERS[chosen](rows)
-    if chosen in ("table", "md") and lines:
-        text = "\n".join([text, "", *lines])
+    if chosen == "json":
+        text = as_json(rows if record is None else record)
+    elif chosen == "csv":
+        text = RENDERERS[chosen](rows)
+    else:
+        table = RENDERERS[chosen](shown or rows)
+        text = "\n".join([table, "", *lines]) if lines else table
     if to_file and path is not None:
         write_text(path, text + "\n")
     else:
@@ -220,11 +233,10 @@ def _read(paths: Sequence[str], overrides: dict[str, str]) -> Selection:
 def _chosen(runs: Sequence[Run], options: argparse.Namespace, series: Sequence[str]) -> list[Run]:
     chosen = list(runs)
     for name, wanted in (
-        ("task", [options.task]),
-        ("regime", [options.regime]),
+        ("task", options.task),
+        ("regime", [options.regime] if options.regime else []),
         ("series", series),
     ):
-        wanted = [value for value in wanted if value is not None]
         known = sorted({getattr(run, name) for run in chosen})
         missing = [value for value in wanted if value not in known]
         if missing:
