@@ -8,6 +8,7 @@ be used is named in the complaints, and nothing of it is taken.
 import csv
 import json
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -365,22 +366,26 @@ def _run(
         _Unusable: something is missing, of the wrong kind, or disagrees with the rest.
     """
     values = _values(row)
+    for key, value in row.items():
+        if key.partition(",")[0] in METRICS:
+            _finite(value, key)
     bias = _number(record, "bias_bits_per_token")
     flops = _above(1, values.get("flops_per_token", _at(record, "flops", "flops_per_token")), "N")
     regime = record.get("regime", "harness")  # the only one when files did not say it yet
-    if regime not in TEXT_SIZES:
+    if not isinstance(regime, str) or regime not in TEXT_SIZES:
         raise _Unusable(f"its regime is {regime}, not one of {', '.join(TEXT_SIZES)}")
     documents = _documents(record, flops, bias, regime)
     text_size, nll = (
         _finite(_value_or_aggregate(name, values, documents), name)
         for name in ("text_size_bits_per_token", "nll_bits_per_token")
     )
+    active = _at(record, "flops", "active_params")
     run = Run(
         model=model,
         series="",
         task=task,
-        corpus=str(_at(record, "corpus", "name")),
-        corpus_sha256=_at(record, "corpus", "sha256"),
+        corpus=_text_or_none(_at(record, "corpus", "name"), "corpus.name") or task,
+        corpus_sha256=_text_or_none(_at(record, "corpus", "sha256"), "corpus.sha256"),
         regime=regime,
         max_tokens=int(_number(record, "max_tokens")),
         bias_bits_per_token=bias,
@@ -388,7 +393,7 @@ def _run(
         nll_bits_per_token=nll,
         compression_gain_bits_per_token=text_size - nll,
         flops_per_token=flops,
-        active_params=_at(record, "flops", "active_params"),
+        active_params=None if active is None else int(_finite(active, "active_params")),
         information_capacity=capacity_of_gain(text_size - nll, flops, bias),
         source=source,
         date=date,
@@ -481,7 +486,7 @@ def _score(values: Mapping[str, float], higher_is_better: Any) -> float | None:
 def _parts(groups: Mapping[str, Any], scores: Mapping[str, float]) -> Iterator[str]:
     for group, parts in groups.items():
         if group in scores and isinstance(parts, list):
-            yield from (part for part in parts if part != group)
+            yield from (part for part in parts if isinstance(part, str) and part != group)
 
 
 # ------------------------------------------------------------------ values of foreign records
@@ -495,7 +500,12 @@ def _at(record: Any, *keys: str) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is a number that float64 holds."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max
+    )
 
 
 def _finite(value: Any, name: str) -> float:
@@ -506,6 +516,12 @@ def _finite(value: Any, name: str) -> float:
 
 def _number(record: Mapping[str, Any], name: str) -> float:
     return _finite(record.get(name), name)
+
+
+def _text_or_none(value: Any, name: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise _Unusable(f"its {name} is {value}, not a text")
+    return value
 
 
 def _above(least: float, value: Any, name: str) -> float:
