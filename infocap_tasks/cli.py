@@ -5,7 +5,16 @@ import sys
 from collections.abc import Callable, Sequence
 
 from infocap_tasks import __version__
-from infocap_tasks.commands import bias, compare, explain, languages, leaderboard, predict
+from infocap_tasks.commands import (
+    bias,
+    compare,
+    correlate,
+    explain,
+    languages,
+    leaderboard,
+    plot,
+    predict,
+)
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 
@@ -94,7 +103,16 @@ def _parser() -> argparse.ArgumentParser:
     tasks = commands.add_parser("tasks", help="print the folder of our tasks, for --include_path")
     tasks.set_defaults(run=lambda _: print(task_configs_dir()))
     _add_flops(commands)
-    for command in (leaderboard, bias, predict, compare, explain, languages):
+    for command in (
+        leaderboard,
+        plot,
+        bias,
+        predict,
+        compare,
+        explain,
+        languages,
+        correlate,
+    ):
         command.add(commands)
     return parser
 

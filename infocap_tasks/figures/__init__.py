@@ -1,1 +1,1 @@
-"""Figures for papers: table in, matplotlib figure out."""
+"""Figures, drawn with matplotlib; importing this package does not import it."""

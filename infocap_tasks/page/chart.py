@@ -9,13 +9,10 @@ from functools import cache
 from typing import Any
 
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.figures.axes import COLOURS
 
 _VEGA_LITE = "6.4"
 _RUNTIME = "window.vegaEmbed = vegaEmbed;"
-
-# At least 3:1 on the light and on the dark background of the page; series take colours and shapes
-# in turn, so that the first 42 all look different.
-COLOURS = ("#1f77c9", "#d55e00", "#0a8f6c", "#b8609a", "#a07800", "#7a5fd0", "#737f8c")
 
 # In a box from -1 to 1, as Vega and an SVG viewBox both take them.
 SHAPES = (
