@@ -10,6 +10,7 @@ from infocap_tasks.commands import (
     compare,
     correlate,
     explain,
+    export,
     languages,
     leaderboard,
     plot,
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         explain,
         languages,
         correlate,
+        export,
     ):
         command.add(commands)
     return parser
