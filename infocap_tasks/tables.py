@@ -64,6 +64,12 @@ RENDERERS: Mapping[str, Callable[[Rows], str]] = {
 }
 
 
+def without_empty_columns(rows: Rows) -> list[dict[str, Any]]:
+    """The rows without the columns that no row has a value in."""
+    used = [name for name in _columns(rows) if any(row.get(name) is not None for row in rows)]
+    return [{name: row.get(name) for name in used} for row in rows]
+
+
 def _columns(rows: Rows) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 

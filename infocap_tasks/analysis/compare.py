@@ -24,6 +24,9 @@ from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import Sums
 from infocap_tasks.runs import Run
 
+# Differences of information capacity below this are rounding: the two are equal.
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Part:
@@ -74,7 +77,8 @@ def compare(a: Run, b: Run, seed: int = 0) -> Comparison:
     runs = (a, b)
     columns = [document_columns(run, names) for run in runs]
     result = bootstrap(partial(_difference_and_parts, runs), [columns], seed=seed)
-    differences = result.replicates[:, 0]
+    differences = result.replicates[:, 0].copy()
+    differences[np.abs(differences) < _ROUNDING] = 0.0
     of_a, of_b = (
         Factors(*(float(np.ravel(value)[0]) for value in _factors(run, _total(column))))
         for run, column in zip(runs, columns, strict=True)

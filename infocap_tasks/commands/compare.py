@@ -8,6 +8,7 @@ from infocap_tasks.analysis.compare import Comparison, compare
 from infocap_tasks.analysis.explain import Factors
 from infocap_tasks.commands.shared import add_choice, add_output, emit, one_setting, select_one
 from infocap_tasks.runs import Run
+from infocap_tasks.tables import without_empty_columns
 
 _DESCRIPTION = """\
 Information capacity of run A less that of run B, over the documents that both have, paired by name:
@@ -61,16 +62,17 @@ def run(options: argparse.Namespace) -> int:
 
 def show(options: argparse.Namespace, a: Run, b: Run, comparison: Comparison) -> None:
     """The parts as a table, the difference in words below it."""
+    rows = rows_of(comparison)
     record = {
-        "a": _about(a),
-        "b": _about(b),
+        "run_a": _about(a),
+        "run_b": _about(b),
         "difference": comparison.difference,
         "interval": comparison.interval,
         "probability": comparison.probability,
         "num_documents": comparison.num_documents,
-        "parts": rows_of(comparison)[:-1],
+        "parts": rows[:-1],
     }
-    emit(options, rows_of(comparison), _lines(a, b, comparison), record)
+    emit(options, rows, _lines(a, b, comparison), record, without_empty_columns(rows))
 
 
 def rows_of(comparison: Comparison) -> list[dict[str, Any]]:
@@ -79,8 +81,8 @@ def rows_of(comparison: Comparison) -> list[dict[str, Any]]:
         {
             "source": part.source,
             "factor": factor,
-            "a": part.a,
-            "b": part.b,
+            "run_a": part.a,
+            "run_b": part.b,
             "information_capacity": part.information_capacity,
             "low": part.interval and part.interval.low,
             "high": part.interval and part.interval.high,
@@ -91,8 +93,8 @@ def rows_of(comparison: Comparison) -> list[dict[str, Any]]:
     total = {
         "source": TOTAL,
         "factor": None,
-        "a": None,
-        "b": None,
+        "run_a": None,
+        "run_b": None,
         "information_capacity": comparison.difference,
         "low": comparison.interval and comparison.interval.low,
         "high": comparison.interval and comparison.interval.high,
@@ -111,7 +113,7 @@ def _about(run: Run) -> dict[str, Any]:
 
 
 def _lines(a: Run, b: Run, comparison: Comparison) -> Sequence[str]:
-    names = [f"a = {a.model}, b = {b.model}; parts are Shapley values of A less B."]
+    names = [f"A = {a.model}, B = {b.model}; parts are Shapley values of A less B."]
     if comparison.interval is None or comparison.probability is None:
         return [*names, "No intervals: the results do not hold the documents of both."]
     held = max(len(a.documents or ()), len(b.documents or ()))

@@ -17,6 +17,7 @@ from infocap_tasks.analysis.predict import (
 from infocap_tasks.commands.shared import add_output, add_results, emit, one_setting, select_runs
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.runs import Run
+from infocap_tasks.tables import without_empty_columns
 
 _DESCRIPTION = """\
 The compression gain G (and code length H) of the sizes of a series, from one of them:
@@ -115,7 +116,7 @@ def _predict(options: argparse.Namespace, series: Sequence[Run]) -> None:
         "leave_one_out": [error._asdict() for error in errors],
     }
     lines = _lines(reference, series, predictions, errors)
-    emit(options, _without_empty(rows), lines, record)
+    emit(options, without_empty_columns(rows), lines, record)
 
 
 def _reference(series: Sequence[Run], name: str | None) -> Run:
@@ -168,12 +169,6 @@ def _row(prediction: Prediction) -> dict[str, Any]:
         "nll_bits_per_token": prediction.nll_bits_per_token,
         "nll_error": prediction.nll_error,
     }
-
-
-def _without_empty(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows without the columns that no row has a value in."""
-    used = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-    return [{name: row[name] for name in used} for row in rows]
 
 
 def _lines(
