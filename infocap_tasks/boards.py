@@ -119,4 +119,6 @@ def _interval(values: Mapping[str, Any]) -> str:
 
 def _ranks(values: Mapping[str, Any]) -> str:
     best, worst = values["rank_best"], values["rank_worst"]
-    return UNKNOWN if best is None else f"{best} to {worst}"
+    if best is None:
+        return UNKNOWN
+    return str(best) if best == worst else f"{best} to {worst}"

@@ -151,31 +151,52 @@ def demeaned(values: Array, series: Sequence[str]) -> Array:
 
 
 # ------------------------------------------------------------------ coefficients
+#
+# Of each row of x with the same row of y; NaN where a side does not vary.
 
 
-def _pearson(x: Array, y: Array) -> float:
-    from scipy.stats import pearsonr
-
-    return float(pearsonr(x, y).statistic)
-
-
-def _spearman(x: Array, y: Array) -> float:
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(x, y).statistic)
+def pearson(x: Array, y: Array) -> Array:
+    """Product-moment correlation."""
+    x = x - x.mean(axis=1, keepdims=True)
+    y = y - y.mean(axis=1, keepdims=True)
+    return _ratio((x * y).sum(axis=1), np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1)))
 
 
-def _kendall(x: Array, y: Array) -> float:
-    from scipy.stats import kendalltau
+def spearman(x: Array, y: Array) -> Array:
+    """Pearson's coefficient of the ranks, equal values at their mean rank."""
+    from scipy.stats import rankdata
 
-    return float(kendalltau(x, y).statistic)
+    return pearson(rankdata(x, axis=1), rankdata(y, axis=1))
 
 
-COEFFICIENTS: Mapping[str, Callable[[Array, Array], float]] = {
-    "pearson": _pearson,
-    "spearman": _spearman,
-    "kendall": _kendall,
+def kendall(x: Array, y: Array) -> Array:
+    """Tau-b: pairs in the same order less pairs in the other, over what ties leave possible."""
+    rows = max(1, _PAIRS_AT_A_TIME // x.shape[1] ** 2)
+    parts = [
+        _tau_b(x[start : start + rows], y[start : start + rows]) for start in range(0, len(x), rows)
+    ]
+    return np.concatenate(parts)
+
+
+COEFFICIENTS: Mapping[str, Callable[[Array, Array], Array]] = {
+    "pearson": pearson,
+    "spearman": spearman,
+    "kendall": kendall,
 }
+
+_PAIRS_AT_A_TIME = 2**21
+
+
+def _tau_b(x: Array, y: Array) -> Array:
+    first, second = np.triu_indices(x.shape[1], 1)
+    in_x = np.sign(x[:, first] - x[:, second])
+    in_y = np.sign(y[:, first] - y[:, second])
+    untied = np.sqrt((in_x**2).sum(axis=1) * (in_y**2).sum(axis=1))
+    return _ratio((in_x * in_y).sum(axis=1), untied)
+
+
+def _ratio(above: Array, below: Array) -> Array:
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
 
 
 def _estimate(
@@ -185,15 +206,9 @@ def _estimate(
     if not (_varies(x) and _varies(y)):
         return None, None, None
     coefficient = COEFFICIENTS[name]
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(x), size=(NUM_SAMPLES, len(x)))
-    samples = [
-        coefficient(x[index], y[index])
-        for index in drawn
-        if _varies(x[index]) and _varies(y[index])
-    ]
-    low, high = np.quantile(samples, [0.025, 0.975])
-    return coefficient(x, y), float(low), float(high)
+    drawn = np.random.default_rng(seed).integers(len(x), size=(NUM_SAMPLES, len(x)))
+    low, high = np.nanquantile(coefficient(x[drawn], y[drawn]), [0.025, 0.975])
+    return float(coefficient(x[None], y[None])[0]), float(low), float(high)
 
 
 def _varies(values: Array) -> bool:

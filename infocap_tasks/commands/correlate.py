@@ -64,8 +64,8 @@ def _lines(found: Sequence[Correlation]) -> list[str]:
     lines = []
     if fewest < _FEW:
         lines.append(
-            f"With {fewest} models these say little: a coefficient must be near 1 to differ from "
-            "chance, and a bootstrap of so few models gives intervals that are too narrow."
+            f"With {fewest} models these say little: chance alone makes coefficients near 1, and "
+            "intervals over so few models are a rough guide."
         )
     if any(row.value is None for row in found):
         lines.append("-: one side does not vary.")

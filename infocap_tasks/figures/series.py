@@ -32,7 +32,7 @@ def series_figure(board: Board) -> "Figure":
     look = looks(list(every))
     columns = min(_COLUMNS, len(series))
     lines = math.ceil(len(series) / columns)
-    figure = new_figure(WIDTH_INCHES, 0.5 + 1.45 * lines)
+    figure = new_figure(WIDTH_INCHES, max(2.4, 0.5 + 1.45 * lines))
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for panel, (name, rows) in zip(panels, series.items(), strict=False):
         _draw(panel, name, rows, *look[name])
@@ -40,7 +40,7 @@ def series_figure(board: Board) -> "Figure":
         panel.set_visible(False)
         panels[list(panels).index(panel) - columns].tick_params(labelbottom=True)
     figure.supxlabel("FLOPs per token", fontsize=9)
-    figure.supylabel("Information capacity, % from the series’ mean", fontsize=9)
+    figure.supylabel("IC, % from the series’ mean", fontsize=9)
     return figure
 
 

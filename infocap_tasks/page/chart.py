@@ -161,6 +161,7 @@ def _chart(series: Sequence[str], layers: list[dict[str, Any]]) -> dict[str, Any
         "width": "container",
         "height": 340,
         "autosize": {"type": "fit-x", "contains": "padding", "resize": True},
+        "padding": {"left": 5, "top": 5, "right": 18, "bottom": 5},
         "encoding": {"color": colour},
         "layer": layers,
         "config": _CONFIG,
