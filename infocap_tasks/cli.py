@@ -3,19 +3,9 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from infocap_tasks import __version__
-from infocap_tasks.commands import (
-    bias,
-    compare,
-    correlate,
-    explain,
-    export,
-    languages,
-    leaderboard,
-    plot,
-    predict,
-)
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 
@@ -48,6 +38,18 @@ attention's closed form from the declared heads, widths and windows.
 _EVAL_HELP = "score a model: every flag of `lm_eval run`, our tasks and safe defaults put in"
 _DEMO_HELP = "score a real small model on the embedded corpora; takes the flags of eval"
 
+
+_REPORTS = {
+    "leaderboard": "models ranked by information capacity, with intervals; also as a page",
+    "plot": "figures for papers: capacity, frontier, flops, series, benchmarks",
+    "bias": "the bias b that makes series flat, of one series and pooled",
+    "predict": "predict the compression gain of other sizes of a series from one size",
+    "compare": "the difference of two runs on the same documents, with an interval",
+    "explain": "tokenizer, prediction or FLOPs: where a difference comes from",
+    "languages": "bits, tokens and FLOPs to say the same in each language",
+    "correlate": "correlation with benchmark scores, over models and within series",
+    "export": "results as CSV, Parquet, or records of Every Eval Ever",
+}
 
 _EVAL_PREFACE = """\
 infocap eval: score a model with lm-evaluation-harness and our tasks beside its own.
@@ -82,7 +84,7 @@ def _run(arguments: list[str]) -> int:
     if arguments and arguments[0] in passed_on:
         passed_on[arguments[0]](arguments[1:])
         return 0
-    parser = _parser()
+    parser = _parser(next((a for a in arguments if not a.startswith("-")), None))
     options = parser.parse_args(arguments)
     if not options.command:
         parser.print_help()
@@ -90,7 +92,8 @@ def _run(arguments: list[str]) -> int:
     return int(options.run(options) or 0)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    # Of the reports only the one that is called is imported.
     parser = argparse.ArgumentParser(
         prog="infocap",
         description=_DESCRIPTION,
@@ -104,18 +107,11 @@ def _parser() -> argparse.ArgumentParser:
     tasks = commands.add_parser("tasks", help="print the folder of our tasks, for --include_path")
     tasks.set_defaults(run=lambda _: print(task_configs_dir()))
     _add_flops(commands)
-    for command in (
-        leaderboard,
-        plot,
-        bias,
-        predict,
-        compare,
-        explain,
-        languages,
-        correlate,
-        export,
-    ):
-        command.add(commands)
+    for name, line in _REPORTS.items():
+        if name == command:
+            import_module(f"infocap_tasks.commands.{name}").add(commands)
+        else:
+            commands.add_parser(name, help=line)
     return parser
 
 

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pyarrow.parquet
 import pytest
@@ -107,6 +108,21 @@ def test_parquet_reads_back_in_full_precision(tmp_path):
     assert main(["export", "--published", "--format", "parquet", "-o", str(target)]) == 0
     assert pyarrow.parquet.read_table(target).to_pylist() == flat_rows(published_runs())
     assert [path.name for path in tmp_path.iterdir()] == ["flat.parquet"]
+
+
+def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    target = str(tmp_path / "flat.parquet")
+    assert main(["export", "--published", "--format", "parquet", "-o", target]) == 2
+    assert 'pip install "infocap-tasks[export]"' in capsys.readouterr().err
+
+
+def test_without_every_eval_ever_it_says_that_nothing_was_checked(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "every_eval_ever.schema", None)
+    arguments = ["export", "--published", "--format", "every_eval_ever", "-o", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "not validated" in capsys.readouterr().err
+    assert len(list(tmp_path.rglob("*.json"))) == 39
 
 
 def test_what_cannot_be_written_is_said_in_one_line(tmp_path, capsys):

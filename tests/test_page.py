@@ -1,11 +1,13 @@
 """The page in a real browser: what a reader does with it, and what a name could do to it."""
 
 import shutil
+import sys
 
 import pytest
 from made_up import documents, run_of
 
 from infocap_tasks.analysis.leaderboard import boards
+from infocap_tasks.errors import InfocapError
 from infocap_tasks.page.chart import runtime
 from infocap_tasks.page.render import page
 from infocap_tasks.runs import published_runs
@@ -39,6 +41,13 @@ def test_one_figure_caption_says_what_is_left_out():
     text = page(boards(published_runs()))
     assert "32 models without known C and H left out." in text
     assert "The interval of 39 models is not known." in text
+
+
+def test_without_vl_convert_the_page_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    runtime.cache_clear()
+    with pytest.raises(InfocapError, match=r"pip install \"infocap-tasks\[report\]\""):
+        page(boards(published_runs()))
 
 
 # ------------------------------------------------------------------ in Chromium

@@ -163,9 +163,17 @@ def pearson(x: Array, y: Array) -> Array:
 
 
 def spearman(x: Array, y: Array) -> Array:
-    """Pearson's coefficient of the ranks, equal values at their mean rank."""
-    from scipy.stats import rankdata
+    """Pearson's coefficient of the ranks, equal values at their mean rank.
 
+    Raises:
+        InfocapError: scipy is not installed.
+    """
+    try:
+        from scipy.stats import rankdata
+    except ImportError as error:
+        raise InfocapError(
+            'correlations need scipy, which is not installed; pip install "infocap-tasks[report]"'
+        ) from error
     return pearson(rankdata(x, axis=1), rankdata(y, axis=1))
 
 

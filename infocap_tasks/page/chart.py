@@ -11,7 +11,6 @@ from typing import Any
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.figures.axes import COLOURS
 
-_VEGA_LITE = "6.4"
 _RUNTIME = "window.vegaEmbed = vegaEmbed;"
 
 # In a box from -1 to 1, as Vega and an SVG viewBox both take them.
@@ -45,7 +44,7 @@ def runtime() -> str:
             "the page needs vl-convert-python, which is not installed; "
             'pip install "infocap-tasks[report]"'
         ) from error
-    return str(vl_convert.javascript_bundle(_RUNTIME, vl_version=_VEGA_LITE))
+    return str(vl_convert.javascript_bundle(_RUNTIME))
 
 
 def capacity_chart(series: Sequence[str]) -> dict[str, Any]:
