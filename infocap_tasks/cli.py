@@ -1,13 +1,15 @@
 """The ``infocap`` command: parses, calls, prints. Heavy imports wait until they are needed."""
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import NamedTuple
 
 from infocap_tasks import __version__
-from infocap_tasks.commands import corpus, tokenizers
+from infocap_tasks.commands.output import check_output
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.paths import task_configs_dir
 
 _DESCRIPTION = """\
 Information capacity of language models (arXiv 2511.08066), on lm-evaluation-harness:
@@ -15,30 +17,82 @@ IC = (C - H + b) / log2 N, with C the text size and H the code length in bits pe
 N the FLOPs to decode a token and b a constant of the corpus. Higher is better.
 """
 
-_EPILOG = """\
-examples:
-  infocap demo
-  infocap eval --model_args pretrained=HuggingFaceTB/SmolLM2-135M --tasks infocap_local
-  infocap eval --model_args pretrained=DIR --tasks infocap_custom --metadata corpus_path=my.jsonl
-  infocap flops Qwen/Qwen3-0.6B Qwen/Qwen3-8B --verify
-  infocap tokenizers Qwen/Qwen3-0.6B HuggingFaceTB/SmolLM2-135M -o tokenizers.png
-  lm_eval --include_path "$(infocap tasks)" --tasks infocap_pydocs ...
-"""
 
-_FLOPS_DESCRIPTION = """\
-FLOPs to decode one token with a KV cache, averaged over the positions of a text of --context
-tokens; a multiply-add is 2. Counted on the model's own code from its config: projections,
-attention over the keys that each layer's mask shows, picked and shared experts, routers, the state
-of recurrent mixers, the LM head. Norms, activations and the embedding's look-up are left out. No
-weights are read. reference_flops_per_token is the published formula's figure, where it applies.
+class _Command(NamedTuple):
+    """What the help says of a command; its flags are those of infocap_tasks.commands.NAME."""
 
---verify works N out a second way: 2 FLOPs for each matrix parameter that a token uses, and
-attention's closed form from the declared heads, widths and windows.
-"""
+    line: str
+    example: str
 
-_EVAL_HELP = "score a model: every flag of `lm_eval run`, our tasks and safe defaults put in"
-_DEMO_HELP = "score a real small model on the embedded corpora; takes the flags of eval"
 
+_COMMANDS: Mapping[str, Mapping[str, _Command]] = {
+    "measure": {
+        "demo": _Command(
+            "score a real small model on the embedded corpora; takes the flags of eval",
+            "infocap demo",
+        ),
+        "eval": _Command(
+            "score a model: every flag of `lm_eval run`, our tasks and safe defaults put in",
+            "infocap eval --model_args pretrained=DIR_OR_HUB_ID --tasks infocap --output_path OUT",
+        ),
+    },
+    "inspect": {
+        "tasks": _Command(
+            "print the folder of our tasks, for plain lm_eval",
+            'lm_eval --include_path "$(infocap tasks)" --tasks infocap_pydocs ...',
+        ),
+        "corpus": _Command(
+            "what a file of texts holds, and what of it is faulty",
+            "infocap corpus check my.jsonl",
+        ),
+        "flops": _Command(
+            "FLOPs to decode one token, from a model's config alone",
+            "infocap flops Qwen/Qwen3-0.6B Qwen/Qwen3-8B --verify",
+        ),
+        "tokenizers": _Command(
+            "compare tokenizers on texts in several languages, without a model",
+            "infocap tokenizers Qwen/Qwen3-0.6B model.gguf -o tokenizers.png",
+        ),
+    },
+    "analyse (OUT is the folder of --output_path)": {
+        "leaderboard": _Command(
+            "models ranked by information capacity, with intervals; also as a page",
+            "infocap leaderboard OUT --published -o leaderboard.html",
+        ),
+        "plot": _Command(
+            "figures for papers: capacity, frontier, flops, series, benchmarks",
+            "infocap plot capacity OUT --published -o capacity.pdf",
+        ),
+        "compare": _Command(
+            "the difference of two runs on the same documents, with an interval",
+            "infocap compare OUT/MODEL_A OUT/MODEL_B --task infocap_mixed",
+        ),
+        "explain": _Command(
+            "tokenizer, prediction or FLOPs: where a difference comes from",
+            "infocap explain OUT/MODEL_A OUT/MODEL_B --task infocap_mixed -o waterfall.png",
+        ),
+        "languages": _Command(
+            "bits, tokens and FLOPs to say the same in each language",
+            "infocap languages OUT -o languages.png",
+        ),
+        "bias": _Command(
+            "the bias b that makes series flat, of one series and pooled",
+            "infocap bias --published",
+        ),
+        "predict": _Command(
+            "predict the compression gain of other sizes of a series from one size",
+            "infocap predict --published --series Qwen3-Base --target-flops 6e10",
+        ),
+        "correlate": _Command(
+            "correlation with benchmark scores, over models and within series",
+            "infocap correlate OUT --benchmarks arc_easy,hellaswag",
+        ),
+        "export": _Command(
+            "results as CSV, Parquet, or records of Every Eval Ever",
+            "infocap export OUT --format parquet -o results.parquet",
+        ),
+    },
+}
 
 _EVAL_PREFACE = """\
 infocap eval: score a model with lm-evaluation-harness and our tasks beside its own.
@@ -71,42 +125,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # as after `| head`; Python would complain again when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _run(arguments: list[str]) -> int:
-    # The harness parses the flags of these two, including --help.
-    passed_on: dict[str, Callable[[list[str]], None]] = {"eval": _eval, "demo": _demo}
-    if arguments and arguments[0] in passed_on:
-        passed_on[arguments[0]](arguments[1:])
+    command = next((word for word in arguments if not word.startswith("-")), None)
+    if command == "eval" and arguments[0] == command:
+        _eval(arguments[1:])
         return 0
-    parser = _parser()
+    if command == "demo" and arguments[0] == command:
+        _demo(arguments[1:])
+        return 0
+    parser = _parser(command)
     options = parser.parse_args(arguments)
     if not options.command:
         parser.print_help()
         return 0
-    return options.run(options) or 0
+    check_output(options)
+    return int(options.run(options) or 0)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser, with the flags of the one command that is called: no other one is imported."""
     parser = argparse.ArgumentParser(
         prog="infocap",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        usage="infocap COMMAND ...    (infocap COMMAND --help: its flags)",
+        description=_DESCRIPTION + "\n" + "\n".join(_group_help(name) for name in _COMMANDS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"infocap {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    commands.add_parser("eval", help=_EVAL_HELP)
-    commands.add_parser("demo", help=_DEMO_HELP)
-    tasks = commands.add_parser("tasks", help="print the folder of our tasks, for --include_path")
-    tasks.set_defaults(run=lambda _: print(task_configs_dir()))
-    _add_flops(commands)
-    corpus.add(commands)
-    tokenizers.add(commands)
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", prog="infocap", help=argparse.SUPPRESS
+    )
+    for name in (name for group in _COMMANDS.values() for name in group):
+        if name == command and name not in ("eval", "demo"):
+            import_module(f"infocap_tasks.commands.{name}").add(commands)
+        else:
+            commands.add_parser(name)
     return parser
 
 
+def _group_help(name: str) -> str:
+    lines = [f"{name}:"]
+    for command, (line, example) in _COMMANDS[name].items():
+        lines += [f"  {command:<12} {line}", f"  {'':<12}   {example}"]
+    return "\n".join(lines) + "\n"
+
+
 def _eval(arguments: list[str]) -> None:
+    """The harness parses the flags, --help among them."""
     from infocap_tasks.evaluate import evaluate
 
     if {"-h", "--help"} & set(arguments):
@@ -118,39 +187,3 @@ def _demo(arguments: list[str]) -> None:
     from infocap_tasks.demo import demo
 
     demo(arguments)
-
-
-def _add_flops(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
-        "flops",
-        help="FLOPs to decode one token, from a model's config alone",
-        description=_FLOPS_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "models", nargs="+", metavar="MODEL", help="local folder, config.json, .gguf file or hub id"
-    )
-    parser.add_argument(
-        "--context", type=int, default=1024, metavar="TOKENS", help="text length L (default 1024)"
-    )
-    parser.add_argument("--format", choices=["table", "json", "csv"], default="table")
-    parser.add_argument(
-        "--verify", action="store_true", help="print the second way and the difference too"
-    )
-    parser.add_argument(
-        "--trust_remote_code", action="store_true", help="run code that the model's repository has"
-    )
-    parser.set_defaults(run=_flops)
-
-
-def _flops(options: argparse.Namespace) -> None:
-    from transformers.utils import logging
-
-    from infocap_tasks.flops import count_model
-    from infocap_tasks.flops_table import RENDERERS
-    from infocap_tasks.pretrained import Pretrained
-
-    logging.set_verbosity_error()  # remarks on fields that do not bear on FLOPs
-    models = [(m, Pretrained.from_file_or_id(m, options.trust_remote_code)) for m in options.models]
-    counted = [(name, count_model(model, options.context)) for name, model in models]
-    print(RENDERERS[options.format](counted, options.verify))

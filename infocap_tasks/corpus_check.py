@@ -1,7 +1,6 @@
 """A whole corpus read once, to say what is in it and what of it no run could use."""
 
 import hashlib
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from functools import cache
 import regex
 from tqdm import tqdm
 
+from infocap_tasks import tables
 from infocap_tasks.corpus import Corpus
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.texts import Load, Text, utf8
@@ -144,7 +144,7 @@ def as_text(report: CorpusReport) -> str:
 
 def as_json(report: CorpusReport) -> str:
     """The report for a program."""
-    return json.dumps(asdict(report), indent=2, ensure_ascii=False)
+    return tables.as_json(asdict(report))
 
 
-RENDERERS = {"text": as_text, "json": as_json}
+RENDERERS = {"table": as_text, "json": as_json}

@@ -11,9 +11,8 @@ Counted = Sequence[tuple[str, Flops]]
 
 def as_json(counted: Counted, verify: bool) -> str:
     """One object for one model, a list for several, the cheapest first."""
-    return tables.as_json(
-        [_record(name, flops, verify) for name, flops in _cheapest_first(counted)]
-    )
+    records = [_record(name, flops, verify) for name, flops in _cheapest_first(counted)]
+    return tables.as_json(records[0] if len(records) == 1 else records)
 
 
 def as_csv(counted: Counted, verify: bool) -> str:

@@ -1,34 +1,101 @@
-"""Records as JSON, CSV or columns of text."""
+"""Rows as an aligned table, Markdown, CSV or JSON."""
 
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+Rows = Sequence[Mapping[str, Any]]
 
-def as_json(records: Sequence[Mapping[str, Any]]) -> str:
-    """One object for one record, a list for several."""
-    return json.dumps(records[0] if len(records) == 1 else records, indent=2)
-
-
-def as_csv(records: Sequence[Mapping[str, Any]]) -> str:
-    """A header and one row a record; a column for each field that some record has."""
-    out = io.StringIO()
-    fields = list(dict.fromkeys(field for record in records for field in record))
-    writer = csv.DictWriter(out, fields, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return out.getvalue().rstrip("\n")
+_HEADER_WIDTH = 12
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
+def as_table(rows: Rows) -> str:
+    """Columns set by width, the first one to the left and all others to the right.
+
+    Long names of columns are broken at their underscores, onto several lines.
+    """
+    header, *body = _cells(rows)
+    broken = [
+        _broken(name, max([_HEADER_WIDTH, *map(len, column)]))
+        for name, column in zip(header, zip(*body, strict=True), strict=True)
+    ]
+    height = max(map(len, broken))
+    upper = zip(*([""] * (height - len(name)) + name for name in broken), strict=True)
+    return aligned([*upper, *body])
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
     """Cells in columns, the first one to the left and all others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
             cell.rjust(width) if index else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
-        for row in rows
+        for line in lines
     )
+
+
+def as_markdown(rows: Rows) -> str:
+    """A Markdown table with the numbers of the plain one."""
+    header, *body = _cells(rows)
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    escaped = [[cell.replace("|", "\\|") for cell in line] for line in (header, rule, *body)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+
+
+def as_csv(rows: Rows) -> str:
+    """One line a row under the names of the columns; numbers in full, unknown cells empty."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _columns(rows), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().rstrip("\n")
+
+
+def as_json(record: Any) -> str:
+    """Any record of ours; numbers in full, unknown ones null."""
+    return json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False)
+
+
+RENDERERS: Mapping[str, Callable[[Rows], str]] = {
+    "table": as_table,
+    "json": as_json,
+    "csv": as_csv,
+    "md": as_markdown,
+}
+
+
+def without_empty_columns(rows: Rows) -> list[dict[str, Any]]:
+    """The rows without the columns that no row has a value in."""
+    used = [name for name in _columns(rows) if any(row.get(name) is not None for row in rows)]
+    return [{name: row.get(name) for name in used} for row in rows]
+
+
+def _columns(rows: Rows) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _cells(rows: Rows) -> list[list[str]]:
+    columns = _columns(rows)
+    return [columns, *([_cell(row.get(name)) for name in columns] for row in rows)]
+
+
+def _broken(name: str, width: int) -> list[str]:
+    """A name in lines of at most this width where its underscores allow; they end the lines."""
+    lines = [""]
+    for part in name.replace("_", "_ ").split():
+        if lines[-1] and len(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += part
+    return lines
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) >= 1e5 else f"{value:.4f}"
+    return str(value)

@@ -287,7 +287,7 @@ class InformationCapacityTask(ConfigurableTask):
 
     def _documents_record(self) -> dict[str, list[Any]]:
         """What each document adds to the sums, by column: all that intervals and pairs need."""
-        fields = ("document", "num_bytes", "num_tokens", "nll_bits")
+        fields = ("document", "num_bytes", "num_tokens", "nll_bits", "is_whole")
         return {field: [getattr(score, field) for score in self._scored] for field in fields}
 
     def _corpus_record(self) -> dict[str, Any]:

@@ -2,12 +2,16 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import infocap_tasks.commands
 from infocap_tasks import __version__
 from infocap_tasks.cli import main
 from infocap_tasks.paths import task_configs_dir
+
+COMMANDS = Path(infocap_tasks.commands.__file__).parent
 
 
 def run(*arguments, cwd=None):
@@ -36,8 +40,9 @@ def test_light_commands_import_nothing_heavy(arguments):
 def test_help_names_every_command_and_version(capsys):
     assert main([]) == 0
     text = capsys.readouterr().out
-    commands = ("eval", "demo", "tasks", "flops", "tokenizers")
-    assert all(f"\n    {command}" in text for command in commands)
+    commands = {path.stem for path in COMMANDS.glob("[!_]*.py")} - {"shared", "output"}
+    assert all(text.count(f"\n  {command} ") == 1 for command in commands | {"eval", "demo"})
+    assert all(text.count(f"\n{group}") == 1 for group in ("measure:", "inspect:", "analyse"))
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"infocap {__version__}\n"
@@ -150,4 +155,19 @@ def test_wrong_input_ends_in_one_line_and_status_2(
 def test_a_module_run_ends_with_the_status():
     done = run("flops", "./none")
     assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_every_command_explains_itself_with_what_it_takes(capsys):
+    for path in COMMANDS.glob("[!_]*.py"):
+        if path.stem not in ("shared", "output"):
+            with pytest.raises(SystemExit) as stop:
+                main([path.stem, "--help"])
+            assert stop.value.code == 0
+            assert f"usage: infocap {path.stem}" in capsys.readouterr().out
+
+
+def test_a_closed_pipe_is_no_error():
+    command = f"{sys.executable} -m infocap_tasks bias --published --format json | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert "Traceback" not in done.stderr

@@ -233,7 +233,7 @@ def test_the_command_takes_the_parallel_texts_by_default(byte_json, capsys):
     [
         (["./none.json"], "no such file or folder"),
         (["BYTE", "--corpus", "none.jsonl"], "does not exist"),
-        (["BYTE", "-o", "map.jpg"], "must be one of .png, .svg, .pdf"),
+        (["BYTE", "-o", "map.jpg"], "ends in none of .txt, .json, .csv, .pdf, .png, .svg"),
         (["BYTE", "--corpus", "empty.jsonl"], "the file is empty"),
     ],
 )

@@ -1,10 +1,8 @@
 """``infocap corpus check``: what is in a file of texts, before a model is loaded for it."""
 
 import argparse
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+from infocap_tasks.commands.output import add_output, deliver
 
 _DESCRIPTION = """\
 Read a whole corpus and report its documents, bytes, characters by script, duplicates, empty and
@@ -17,20 +15,19 @@ example:
 """
 
 
-def add(commands: "Commands") -> None:
-    """Describe the command."""
-    corpus = commands.add_parser("corpus", help="read a file of texts: infocap corpus check PATH")
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    corpus = commands.add_parser("corpus", description="Read a file of texts.")
     actions = corpus.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = actions.add_parser(
         "check",
-        help="what the corpus holds, and what of it is faulty",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     check.add_argument("path", metavar="PATH", help="a file, or a folder of .txt files")
     check.add_argument("--text_field", default="text", metavar="NAME", help="default: text")
     check.add_argument("--corpus_id_field", metavar="NAME", help="field that names the document")
-    check.add_argument("--format", choices=["text", "json"], default="text")
+    add_output(check, ["table", "json"])
     check.set_defaults(run=run)
 
 
@@ -43,5 +40,5 @@ def run(options: argparse.Namespace) -> int:
     if options.corpus_id_field:
         fields["corpus_id_field"] = options.corpus_id_field
     report = check(open_corpus({"corpus": "file", "corpus_path": options.path, **fields}))
-    print(RENDERERS[options.format](report))
+    deliver(options, lambda name: RENDERERS[name](report))
     return 1 if report.num_faulty else 0

@@ -2,9 +2,9 @@
 
 import argparse
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infocap_tasks.commands.output import add_output, deliver, draws
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 
@@ -73,7 +73,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     """Declare the command and its flags."""
     parser = commands.add_parser(
         "tokenizers",
-        help="compare tokenizers on texts in several languages, without a model",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -91,10 +90,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--text_field", default="text", metavar="NAME", help="field of the text in a file"
     )
-    parser.add_argument("--format", choices=["table", "json", "csv"], default="table")
-    parser.add_argument(
-        "-o", dest="figure", type=Path, metavar="FILE", help="write a heat map: .png, .svg or .pdf"
-    )
+    add_output(parser, ["table", "json", "csv"], chart="draws a heat map")
     parser.add_argument(
         "--trust_remote_code", action="store_true", help="run code that a repository brings"
     )
@@ -115,8 +111,8 @@ def run(options: argparse.Namespace) -> None:
     from infocap_tasks.tokenizer_sources import load
 
     logging.set_verbosity_error()
-    if options.figure:
-        style.require(options.figure)
+    if draws(options):
+        style.require(options.output)
     corpora = _open_corpora(options.corpus or [_PARALLEL], options.text_field)
     names = dict.fromkeys(options.tokenizers)
     tokenizers = [load(name, options.trust_remote_code) for name in names]
@@ -125,9 +121,9 @@ def run(options: argparse.Namespace) -> None:
         for tokenizer in tokenizers
         for name, corpus in corpora.items()
     ]
-    if options.figure:
-        style.save(heat_map(rows, _languages(corpora)), options.figure)
-    print(RENDERERS[options.format](rows))
+    if draws(options):
+        style.save(heat_map(rows, _languages(corpora)), options.output)
+    deliver(options, lambda name: RENDERERS[name](rows))
 
 
 def _open_corpora(names: Iterable[str], text_field: str) -> "dict[str, Corpus]":

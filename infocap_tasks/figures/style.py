@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from infocap_tasks.errors import InfocapError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -64,6 +65,36 @@ def drawing() -> Iterator[None]:
     }
     with matplotlib.rc_context(look):
         yield
+
+
+def new_figure(width_inches: float, height_inches: float) -> "Figure":
+    """An empty figure of this size that draws to memory, without pyplot.
+
+    Raises:
+        InfocapError: matplotlib is not installed.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InfocapError(
+            "figures need matplotlib, which is not installed; "
+            'run `pip install "infocap-tasks[report]"`'
+        )
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_inches, height_inches), dpi=_DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def clean_axes(axes: "Axes") -> None:
+    """Two spines, a faint grid behind the data, small ticks and names."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#888888")
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8, color="#888888", length=3)
+    axes.xaxis.label.set_fontsize(9)
+    axes.yaxis.label.set_fontsize(9)
 
 
 def readable_on(background: Sequence[float]) -> str:

@@ -1,0 +1,1 @@
+"""Questions about runs: records in, records out; no harness, one module a question."""

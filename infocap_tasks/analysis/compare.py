@@ -1,0 +1,158 @@
+"""Two runs on the same documents: the difference of their information capacities, and why.
+
+Documents are paired by name and drawn together, so what makes a text hard for both models cancels.
+In the regime ``reference`` C is not rounded here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from infocap_tasks.analysis.bootstrap import (
+    Array,
+    Group,
+    Interval,
+    bootstrap,
+    document_columns,
+    document_names,
+    metric_of,
+)
+from infocap_tasks.analysis.explain import SOURCES, Factors, capacity, factors_of, shapley_parts
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.metrics import Sums
+from infocap_tasks.runs import Run
+
+# Differences of information capacity below this are rounding: the two are equal.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one factor adds to the difference.
+
+    Attributes:
+        source: one of ``SOURCES``.
+        a: the factor's value in run A, in its unit.
+        b: the same in run B.
+        information_capacity: its Shapley value.
+        interval: of that, at 95 %; None where the documents are not known.
+    """
+
+    source: str
+    a: float
+    b: float
+    information_capacity: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """IC of run A less IC of run B.
+
+    Attributes:
+        difference: in bits per token and doubling of N.
+        interval: of the difference, at 95 %; None where the documents are not known.
+        probability: share of the samples of documents on which A is better, ties shared; None where
+            the documents are not known.
+        num_documents: documents that both runs have.
+        parts: by factor; they sum to the difference.
+    """
+
+    difference: float
+    interval: Interval | None
+    probability: float | None
+    num_documents: int
+    parts: list[Part]
+
+
+def compare(a: Run, b: Run, seed: int = 0) -> Comparison:
+    """The difference over the documents that both runs have, with intervals.
+
+    Raises:
+        InfocapError: a run holds no documents, or they share fewer than two.
+    """
+    names = _shared_names(a, b)
+    runs = (a, b)
+    columns = [document_columns(run, names) for run in runs]
+    result = bootstrap(partial(_difference_and_parts, runs), [columns], seed=seed)
+    differences = result.replicates[:, 0].copy()
+    differences[np.abs(differences) < _ROUNDING] = 0.0
+    of_a, of_b = (
+        Factors(*(float(np.ravel(value)[0]) for value in _factors(run, _total(column))))
+        for run, column in zip(runs, columns, strict=True)
+    )
+    return Comparison(
+        difference=float(result.estimates[0]),
+        interval=result.intervals[0],
+        probability=float((differences > 0).mean() + (differences == 0).mean() / 2),
+        num_documents=len(names),
+        parts=[
+            Part(*row)
+            for row in zip(
+                SOURCES, of_a, of_b, map(float, result.estimates[1:]), result.intervals[1:],
+                strict=True,
+            )
+        ],
+    )  # fmt: skip
+
+
+def explain(a: Run, b: Run) -> Comparison:
+    """As ``compare`` where both runs hold documents; else of their totals, without intervals.
+
+    Raises:
+        InfocapError: C and H of a run are not known, or documents are but none are shared.
+    """
+    if a.documents and b.documents:
+        return compare(a, b)
+    of_a, of_b = factors_of(a), factors_of(b)
+    parts = [float(part) for part in shapley_parts(of_a, of_b)]
+    return Comparison(
+        difference=float(capacity(of_a) - capacity(of_b)),
+        interval=None,
+        probability=None,
+        num_documents=0,
+        parts=[Part(*row, None) for row in zip(SOURCES, of_a, of_b, parts, strict=True)],
+    )
+
+
+def _shared_names(a: Run, b: Run) -> list[str]:
+    for run in (a, b):
+        if not run.documents:
+            raise InfocapError(
+                f"{run.model}: {run.source} holds no documents to pair; score it again with this "
+                "version, or see the difference of the totals with infocap explain"
+            )
+        if len(set(document_names(run))) != len(run.documents):
+            raise InfocapError(
+                f"{run.model}: several of its documents have one name, so they cannot be paired"
+            )
+    shared = sorted(set(document_names(a)) & set(document_names(b)))
+    if len(shared) < 2:
+        raise InfocapError(
+            f"{a.model} and {b.model}: share {len(shared)} documents, and at least two are needed; "
+            "score both on the same texts"
+        )
+    return shared
+
+
+def _difference_and_parts(runs: tuple[Run, Run], groups: Sequence[Group]) -> Array:
+    """One row a sample: IC of A less IC of B, then its parts."""
+    of_a, of_b = (_factors(run, sums) for run, sums in zip(runs, groups[0], strict=True))
+    difference = capacity(of_a) - capacity(of_b)
+    zeros = np.zeros_like(difference)  # a part that is the same in all samples is a plain number
+    return np.stack([difference, *(part + zeros for part in shapley_parts(of_a, of_b))], axis=1)
+
+
+def _factors(run: Run, sums: Sums) -> Factors:
+    return Factors(
+        metric_of("text_size_bits_per_token", sums, run),
+        metric_of("bits_per_byte", sums, run),
+        run.flops_per_token,
+        run.bias_bits_per_token,
+    )
+
+
+def _total(columns: Sums) -> Sums:
+    return Sums(*(column.sum() for column in columns))

@@ -1,0 +1,176 @@
+"""Runs to leaderboards: one for each corpus, regime, length and bias, since only those compare.
+
+Ranks are by information capacity. The interval and the range of ranks come from one bootstrap over
+documents, in which models that were scored on the same documents share the samples.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from infocap_tasks.analysis.bootstrap import (
+    NUM_SAMPLES,
+    Array,
+    Group,
+    Interval,
+    bootstrap,
+    by_documents,
+    document_columns,
+    metric_of,
+)
+from infocap_tasks.analysis.ranks import RankRange, rank_ranges
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.metrics import METRICS
+from infocap_tasks.runs import Run
+
+SORTABLE = {name: metric.higher_is_better for name, metric in METRICS.items()} | {
+    "active_params": False
+}
+
+
+class Comparable(NamedTuple):
+    """What runs must share for their information capacities to be compared."""
+
+    corpus: str
+    corpus_sha256: str | None
+    regime: str
+    max_tokens: int
+    bias_bits_per_token: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.corpus}, regime {self.regime}, L = {self.max_tokens} tokens, "
+            f"b = {self.bias_bits_per_token:g} bits per token"
+        )
+
+
+class Row(NamedTuple):
+    """A model on a board; interval and ranks are None where the documents are not known."""
+
+    run: Run
+    rank: int
+    ranks: RankRange | None
+    interval: Interval | None
+
+
+class Board(NamedTuple):
+    """A ranking of runs that compare, and the names of the benchmarks found beside them."""
+
+    shared: Comparable
+    rows: list[Row]
+    benchmarks: list[str]
+
+
+def boards(
+    runs: Iterable[Run], sort: str = "information_capacity", level: float = 0.95, seed: int = 0
+) -> list[Board]:
+    """The boards of these runs, by corpus and regime; rows in the order of the metric ``sort``.
+
+    Raises:
+        InfocapError: there are no runs, or no metric has this name.
+    """
+    groups: dict[Comparable, list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[comparable(run)].append(run)
+    if not groups:
+        raise InfocapError("no runs to rank: give results of infocap tasks, or --published")
+    if sort not in SORTABLE:
+        raise InfocapError(f"--sort {sort}: no such metric; choose one of {', '.join(SORTABLE)}")
+    return [
+        Board(shared, _sorted(_ranked(groups[shared], level, seed), sort), _benchmarks(group))
+        for shared, group in sorted(groups.items(), key=lambda item: str(item[0]))
+    ]
+
+
+def comparable(run: Run) -> Comparable:
+    """What the run shares with those it can be compared to."""
+    return Comparable(*(getattr(run, name) for name in Comparable._fields))
+
+
+def _benchmarks(runs: Sequence[Run]) -> list[str]:
+    return sorted({name for run in runs for name in run.benchmarks})
+
+
+def _ranked(runs: Sequence[Run], level: float, seed: int) -> list[Row]:
+    values = np.array([run.information_capacity for run in runs])
+    intervals, replicates = _bootstrapped(runs, level, seed)
+    ranges = rank_ranges(values, replicates, level)
+    return [
+        Row(
+            run,
+            1 + int((values > value).sum()),
+            ranges[index] if index in intervals else None,
+            intervals.get(index),
+        )
+        for index, (run, value) in enumerate(zip(runs, values, strict=True))
+    ]
+
+
+def _bootstrapped(
+    runs: Sequence[Run], level: float, seed: int
+) -> tuple[dict[int, Interval], Array]:
+    """Intervals by the run's number, and replicates of all runs, NaN for those without."""
+    groups = [group for group in by_documents(runs) if len(runs[group[0]].documents or ()) > 1]
+    indices = [index for group in groups for index in group]
+    replicates = np.full((NUM_SAMPLES, len(runs)), np.nan)
+    if not indices:
+        return {}, replicates
+
+    def capacities(sums: Sequence[Group]) -> Array:
+        flat = [of_run for group in sums for of_run in group]
+        return np.stack(
+            [
+                metric_of("information_capacity", of_run, runs[index])
+                for index, of_run in zip(indices, flat, strict=True)
+            ],
+            axis=1,
+        )
+
+    columns = [[document_columns(runs[index]) for index in group] for group in groups]
+    found = bootstrap(capacities, columns, seed=seed, level=level)
+    replicates[:, indices] = found.replicates
+    return dict(zip(indices, found.intervals, strict=True)), replicates
+
+
+def _sorted(rows: list[Row], sort: str) -> list[Row]:
+    sign = -1.0 if SORTABLE[sort] else 1.0
+
+    def key(row: Row) -> tuple[bool, float, int, str]:
+        value = row.run.active_params if sort == "active_params" else row.run.metric(sort)
+        return value is None, sign * (value or 0.0), row.rank, row.run.model
+
+    return sorted(rows, key=key)
+
+
+def record(row: Row, benchmarks: Sequence[str]) -> dict[str, Any]:
+    """A row as one flat record in full precision; None is what is not known."""
+    run = row.run
+    low, high = row.interval or (None, None)
+    best, worst = row.ranks or (None, None)
+    return {
+        "rank": row.rank,
+        "rank_best": best,
+        "rank_worst": worst,
+        "series": run.series,
+        "model": run.model,
+        "information_capacity": run.information_capacity,
+        "information_capacity_low": low,
+        "information_capacity_high": high,
+        **{name: run.metric(name) for name in _METRICS_SHOWN},
+        "active_params": run.active_params,
+        "num_documents": len(run.documents) if run.documents else None,
+        "task": run.task,
+        "source": run.source,
+        **{name: run.benchmarks.get(name) for name in benchmarks},
+    }
+
+
+_METRICS_SHOWN = (
+    "text_size_bits_per_token",
+    "nll_bits_per_token",
+    "bits_per_byte",
+    "flops_per_token",
+    "flops_per_byte",
+)

@@ -1,0 +1,278 @@
+"""The compression gain of one size of a series from another size of it.
+
+Information capacity is the same at all sizes of a series, so G = IC_reference log2 N - b, and
+H = C - G, with the C of the size itself where it is known, else that of the reference (a series
+shares its tokenizer).
+
+Held against two baselines, both of which see all other sizes: a power law a N^-p, fitted by least
+squares in logarithms to H where H is known for all of the series, else to G; and the value of the
+size nearest in log N. Relative errors are (predicted - measured) / measured.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from infocap_tasks.analysis.bootstrap import (
+    Array,
+    Group,
+    Interval,
+    bootstrap,
+    document_columns,
+    metric_of,
+)
+from infocap_tasks.analysis.students_t import margin_factor
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.runs import Run, gain_of_capacity
+
+OVER_MODELS = "models"
+OVER_DOCUMENTS = "documents"
+
+FROM_CAPACITY = "information capacity of one other size"
+FROM_POWER_LAW = "power law through all other sizes"
+FROM_NEAREST = "same as the nearest size"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a size of a series will reach; measured values are None for a size that is not run yet.
+
+    Attributes:
+        model: the size that is predicted.
+        reference: the size that it is predicted from; None for a baseline.
+        flops_per_token: N of the size that is predicted.
+        predicted_gain_bits_per_token: G.
+        predicted_nll_bits_per_token: H; None where no C is known.
+        interval: of G, at 95 %; None where neither other sizes nor documents tell.
+        interval_over: ``models``, other sizes of the series, or ``documents``, other texts alone.
+        gain_bits_per_token: G as it was measured.
+        nll_bits_per_token: H as it was measured.
+    """
+
+    model: str
+    reference: str | None
+    flops_per_token: float
+    predicted_gain_bits_per_token: float
+    predicted_nll_bits_per_token: float | None
+    interval: Interval | None = None
+    interval_over: str | None = None
+    gain_bits_per_token: float | None = None
+    nll_bits_per_token: float | None = None
+
+    @property
+    def gain_error(self) -> float | None:
+        """(predicted - measured) / measured of G."""
+        return _relative(self.predicted_gain_bits_per_token, self.gain_bits_per_token)
+
+    @property
+    def nll_error(self) -> float | None:
+        """(predicted - measured) / measured of H."""
+        return _relative(self.predicted_nll_bits_per_token, self.nll_bits_per_token)
+
+
+class Errors(NamedTuple):
+    """Sizes of the relative errors of a way to predict, over the predictions made with it."""
+
+    method: str
+    num_predictions: int
+    mean_gain_error: float | None
+    largest_gain_error: float | None
+    mean_nll_error: float | None
+    largest_nll_error: float | None
+
+
+def predict_others(reference: Run, series: Sequence[Run]) -> list[Prediction]:
+    """Every other size of the series from the reference.
+
+    The interval of a size uses the scatter of IC over the remaining sizes alone.
+    """
+    return [_held_out(reference, target, series) for target in series if target is not reference]
+
+
+def predict_new(
+    reference: Run, series: Sequence[Run], model: str, flops_per_token: float
+) -> Prediction:
+    """A size that is not run yet, from the reference; all sizes of the series give the scatter.
+
+    Raises:
+        InfocapError: N is not above 1.
+    """
+    if not flops_per_token > 1:
+        raise InfocapError(f"{model}: {flops_per_token} FLOPs per token; N must be above 1")
+    return _predict(reference, series, model, flops_per_token, reference.text_size_bits_per_token)
+
+
+def leave_one_out(series: Sequence[Run]) -> dict[str, list[Prediction]]:
+    """Every size predicted from the others alone, in all three ways.
+
+    From information capacity, each size is predicted from each other one. The power law needs two
+    others; where there are fewer, its list is empty.
+
+    Raises:
+        InfocapError: the series has one size.
+    """
+    if len(series) < 2:
+        raise InfocapError(
+            f"series {series[0].series}: has one size, {series[0].model}, so no prediction can be "
+            "held against a measurement; give results of another size, or ask for a new one with "
+            "--target-flops N or --target CONFIG"
+        )
+    return {
+        FROM_CAPACITY: [p for reference in series for p in predict_others(reference, series)],
+        FROM_POWER_LAW: power_law(series),
+        FROM_NEAREST: nearest(series),
+    }
+
+
+def errors_of(method: str, predictions: Sequence[Prediction]) -> Errors:
+    """Mean and largest size of the relative errors of these predictions."""
+    gain = [abs(p.gain_error) for p in predictions if p.gain_error is not None]
+    nll = [abs(p.nll_error) for p in predictions if p.nll_error is not None]
+    return Errors(
+        method,
+        len(predictions),
+        float(np.mean(gain)) if gain else None,
+        max(gain, default=None),
+        float(np.mean(nll)) if nll else None,
+        max(nll, default=None),
+    )
+
+
+def power_law(series: Sequence[Run]) -> list[Prediction]:
+    """Each size from a N^-p through all others; none for a series of fewer than three."""
+    of_nll = all(run.nll_bits_per_token is not None for run in series)
+    name = "nll_bits_per_token" if of_nll else "compression_gain_bits_per_token"
+    predictions = []
+    for target, others in _each_left_out(series):
+        value = _power_law_at(target, others, name)
+        if value is not None:
+            gain = (target.text_size_bits_per_token or 0.0) - value if of_nll else value
+            predictions.append(_baseline(target, gain))
+    return predictions
+
+
+def nearest(series: Sequence[Run]) -> list[Prediction]:
+    """Each size as if it were the one that is nearest in log N."""
+    return [
+        _baseline(target, _nearest(target, others).compression_gain_bits_per_token)
+        for target, others in _each_left_out(series)
+    ]
+
+
+def _each_left_out(series: Sequence[Run]) -> Iterator[tuple[Run, list[Run]]]:
+    for target in series:
+        yield target, [run for run in series if run is not target]
+
+
+def _power_law_at(target: Run, others: Sequence[Run], name: str) -> float | None:
+    """None where the others do not settle two parameters, or have values without a logarithm."""
+    flops = np.array([run.flops_per_token for run in others])
+    values = np.array([getattr(run, name) for run in others])
+    if len(set(flops)) < 2 or values.min() <= 0:
+        return None
+    slope, intercept = np.polyfit(np.log(flops), np.log(values), 1)
+    return math.exp(intercept + slope * math.log(target.flops_per_token))
+
+
+def _nearest(target: Run, others: Sequence[Run]) -> Run:
+    return min(others, key=lambda run: abs(math.log(run.flops_per_token / target.flops_per_token)))
+
+
+def _baseline(target: Run, gain_bits_per_token: float) -> Prediction:
+    return Prediction(
+        model=target.model,
+        reference=None,
+        flops_per_token=target.flops_per_token,
+        predicted_gain_bits_per_token=gain_bits_per_token,
+        predicted_nll_bits_per_token=_less(target.text_size_bits_per_token, gain_bits_per_token),
+        gain_bits_per_token=target.compression_gain_bits_per_token,
+        nll_bits_per_token=target.nll_bits_per_token,
+    )
+
+
+def _held_out(reference: Run, target: Run, series: Sequence[Run]) -> Prediction:
+    text_size = target.text_size_bits_per_token
+    if text_size is None:
+        text_size = reference.text_size_bits_per_token
+    others = [run for run in series if run is not target]
+    prediction = _predict(reference, others, target.model, target.flops_per_token, text_size)
+    return replace(
+        prediction,
+        gain_bits_per_token=target.compression_gain_bits_per_token,
+        nll_bits_per_token=target.nll_bits_per_token,
+    )
+
+
+def _predict(
+    reference: Run,
+    known: Sequence[Run],
+    model: str,
+    flops_per_token: float,
+    text_size_bits_per_token: float | None,
+) -> Prediction:
+    """G = IC_reference log2 N - b; ``known`` are the sizes that the scatter of IC is taken from."""
+    gain = gain_of_capacity(
+        reference.information_capacity, flops_per_token, reference.bias_bits_per_token
+    )
+    interval = _interval_over_models(gain, reference, known, flops_per_token)
+    over: str | None = OVER_MODELS
+    if interval is None:
+        interval = _interval_over_documents(reference, flops_per_token)
+        over = OVER_DOCUMENTS if interval else None
+    return Prediction(
+        model=model,
+        reference=reference.model,
+        flops_per_token=flops_per_token,
+        predicted_gain_bits_per_token=gain,
+        predicted_nll_bits_per_token=_less(text_size_bits_per_token, gain),
+        interval=interval,
+        interval_over=over,
+    )
+
+
+def _interval_over_models(
+    gain: float, reference: Run, known: Sequence[Run], flops_per_token: float
+) -> Interval | None:
+    """G +- t * sqrt(2) * s * log2 N, s the standard deviation of IC over the known sizes.
+
+    Both sizes scatter about the series, hence the 2. That the reference is one of the known sizes
+    makes it wider than it need be, never narrower.
+    """
+    degrees = len(known) - 1
+    if degrees < 1:
+        return None
+    capacities = [run.capacity_with(reference.bias_bits_per_token) for run in known]
+    scatter = float(np.std(capacities, ddof=1))
+    margin = margin_factor(degrees) * math.sqrt(2) * scatter * math.log2(flops_per_token)
+    return Interval(gain - margin, gain + margin)
+
+
+def _interval_over_documents(reference: Run, flops_per_token: float) -> Interval | None:
+    if not reference.documents or len(reference.documents) < 2:
+        return None
+    statistic = partial(_gain_of_sums, reference, flops_per_token)
+    return bootstrap(statistic, [[document_columns(reference)]]).intervals[0]
+
+
+def _gain_of_sums(reference: Run, flops_per_token: float, groups: Sequence[Group]) -> Array:
+    capacity = metric_of("information_capacity", groups[0][0], reference)
+    gain: Array = capacity * math.log2(flops_per_token) - reference.bias_bits_per_token
+    return gain[:, np.newaxis]
+
+
+def _less(text_size_bits_per_token: float | None, gain_bits_per_token: float) -> float | None:
+    """H = C - G; None where C is not known."""
+    if text_size_bits_per_token is None:
+        return None
+    return text_size_bits_per_token - gain_bits_per_token
+
+
+def _relative(predicted: float | None, measured: float | None) -> float | None:
+    """(predicted - measured) / measured; None where either is not known."""
+    if predicted is None or measured is None:
+        return None
+    return (predicted - measured) / measured

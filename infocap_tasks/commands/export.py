@@ -1,0 +1,114 @@
+"""``infocap export``: results for other pipelines."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from infocap_tasks.commands.output import write_text
+from infocap_tasks.commands.shared import add_results, select_runs
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.export import Evaluator, every_eval_ever, faults, flat_rows
+from infocap_tasks.runs import Run
+from infocap_tasks.tables import as_csv, as_json
+
+_DESCRIPTION = """\
+  csv, parquet     one row a run: every metric with its standard error, provenance, benchmarks
+  every_eval_ever  one JSON file a run in the shared format of that name, in the folder -o, as
+                   data/infocap-tasks/DEVELOPER/MODEL/UUID.json; validated with the package
+                   every-eval-ever (Python 3.12 or newer; pip install "infocap-tasks[export]")
+"""
+_RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "export",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_results(parser)
+    parser.add_argument("--format", choices=["csv", "parquet", "every_eval_ever"], required=True)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE|DIR", help="where to write")
+    parser.add_argument(
+        "--organization",
+        default="unknown",
+        metavar="NAME",
+        help="every_eval_ever: who ran the evaluation",
+    )
+    parser.add_argument(
+        "--relationship",
+        choices=_RELATIONSHIPS,
+        default="third_party",
+        help="every_eval_ever: how they stand to who made the model (default third_party)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Export; the exit status is 1 where a file was left out."""
+    if options.output is None and options.format != "csv":
+        what = "folder" if options.format == "every_eval_ever" else "file"
+        raise InfocapError(f"--format {options.format} needs a {what} to write to; add -o PATH")
+    selection = select_runs(options)
+    if options.format == "every_eval_ever":
+        evaluator = Evaluator(options.organization, options.relationship)
+        _write_records(selection.runs, evaluator, options.output)
+    elif options.format == "parquet":
+        _write_parquet(flat_rows(selection.runs), options.output)
+    elif options.output:
+        write_text(options.output, as_csv(flat_rows(selection.runs)) + "\n")
+    else:
+        print(as_csv(flat_rows(selection.runs)))
+    return selection.status
+
+
+def _write_records(runs: Sequence[Run], evaluator: Evaluator, folder: Path) -> None:
+    """All records, once all of them are known to be valid."""
+    records = [every_eval_ever(run, evaluator) for run in runs]
+    for record in records:
+        found = faults(record.content)
+        if found:
+            raise InfocapError(
+                f"{record.path}: not valid by every-eval-ever, {found[0]}; nothing is written. "
+                "Its schema may have changed: install every-eval-ever 0.3"
+            )
+    if faults(records[0].content) is None:
+        print(
+            "infocap: not validated: every-eval-ever is not installed (Python 3.12 or newer; "
+            'pip install "infocap-tasks[export]")',
+            file=sys.stderr,
+        )
+    for record in records:
+        path = folder / record.path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InfocapError(f"-o {folder}: cannot be made ({error.strerror})") from error
+        write_text(path, as_json(record.content) + "\n")
+    print(f"{len(records)} records in {folder}")
+
+
+def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise InfocapError(
+            '--format parquet needs pyarrow; pip install "infocap-tasks[export]"'
+        ) from error
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
+    except OSError as error:
+        raise InfocapError(f"-o {path}: cannot be written ({error.strerror})") from error
+    os.close(handle)
+    try:
+        parquet.write_table(pyarrow.Table.from_pylist(list(rows)), temporary)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,124 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+from made_up import documents, run_of
+from scipy import stats
+
+from infocap_tasks.analysis.correlate import (
+    MEAN,
+    correlate,
+    demeaned,
+    kendall,
+    pearson,
+    scores_by_benchmark,
+    spearman,
+)
+from infocap_tasks.cli import main
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.runs import published_runs
+
+SCORES = [0.30, 0.45, 0.40, 0.60, 0.70, 0.65]
+SERIES = ["A", "A", "A", "B", "B", "C"]
+
+
+def made_up_runs(scores=SCORES, **benchmarks):
+    return [
+        run_of(
+            f"m{index}",
+            documents([400.0 - 20 * index - 7 * (index % 2)] * 3, flops=2.0 ** (30 + index)),
+            series=SERIES[index],
+            benchmarks={"arc": score, **{name: row[index] for name, row in benchmarks.items()}},
+        )
+        for index, score in enumerate(scores)
+    ]
+
+
+def pick(found, **wanted):
+    (row,) = [
+        row for row in found if all(getattr(row, name) == value for name, value in wanted.items())
+    ]
+    return row
+
+
+@pytest.mark.parametrize(
+    ("name", "of_scipy"),
+    [("pearson", stats.pearsonr), ("spearman", stats.spearmanr), ("kendall", stats.kendalltau)],
+)
+@pytest.mark.parametrize("quantity", ["information_capacity", "bits_per_byte"])
+def test_against_scipy_over_all_models(name, of_scipy, quantity):
+    runs = made_up_runs()
+    row = pick(
+        correlate(runs), benchmark="arc", quantity=quantity, within_series=False, coefficient=name
+    )
+    assert row.value == pytest.approx(of_scipy([r.metric(quantity) for r in runs], SCORES)[0])
+    assert row.low <= row.value <= row.high
+    assert row.num_models == 6
+
+
+@pytest.mark.parametrize(
+    ("ours", "of_scipy"),
+    [(pearson, stats.pearsonr), (spearman, stats.spearmanr), (kendall, stats.kendalltau)],
+)
+def test_many_rows_with_ties_against_scipy_one_by_one(ours, of_scipy):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 5, (2, 50, 12)).astype(float)
+    expected = [of_scipy(a, b)[0] for a, b in zip(x, y, strict=True)]
+    assert ours(x, y) == pytest.approx(np.array(expected))
+
+
+def test_within_series_by_hand():
+    """A and B less their means; C has one model and says nothing."""
+    runs = made_up_runs()
+    x = [run.information_capacity for run in runs]
+    x = [*(np.array(x[:3]) - np.mean(x[:3])), *(np.array(x[3:5]) - np.mean(x[3:5]))]
+    y = [0.30 - 1.15 / 3, 0.45 - 1.15 / 3, 0.40 - 1.15 / 3, -0.05, 0.05]
+    row = pick(
+        correlate(runs), quantity="information_capacity", within_series=True, coefficient="pearson"
+    )
+    assert row.value == pytest.approx(stats.pearsonr(x, y)[0])
+    assert row.num_models == 5
+
+
+def test_demeaned():
+    assert demeaned(np.array([1.0, 5.0, 3.0]), ["a", "b", "a"]).tolist() == [-1, 0, 1]
+
+
+def test_the_mean_is_over_models_that_have_all():
+    runs = made_up_runs(other=[0.5, 0.6, 0.7, 0.8, 0.9, 0.1])
+    scores = scores_by_benchmark(runs)
+    assert list(scores) == ["arc", "other", MEAN]
+    assert scores[MEAN]["m0"] == pytest.approx(0.4)
+
+
+def test_what_does_not_vary_has_no_coefficient():
+    row = pick(
+        correlate(made_up_runs([0.5] * 6)),
+        quantity="bits_per_byte", within_series=False, coefficient="kendall",
+    )  # fmt: skip
+    assert (row.value, row.low, row.high) == (None, None, None)
+
+
+def test_too_few_models_and_unknown_benchmarks_are_refused():
+    with pytest.raises(InfocapError, match="3 of 3 models have a score"):
+        correlate(made_up_runs()[:3])
+    with pytest.raises(InfocapError, match="there are arc"):
+        correlate(made_up_runs(), ["hellaswag"])
+    with pytest.raises(InfocapError, match="0 of 39"):
+        correlate(published_runs())
+
+
+def test_the_command_refuses_published_numbers_in_one_line(capsys):
+    assert main(["correlate", "--published"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_without_scipy_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(InfocapError, match=r"pip install \"infocap-tasks\[report\]\""):
+        correlate(made_up_runs())
+
+
+def test_the_same_seed_gives_the_same_intervals():
+    assert json.dumps(correlate(made_up_runs())) == json.dumps(correlate(made_up_runs()))

@@ -1,0 +1,138 @@
+import json
+import sys
+
+import pyarrow.parquet
+import pytest
+from made_up import documents, run_of
+
+from infocap_tasks.cli import main
+from infocap_tasks.export import Evaluator, every_eval_ever, faults, flat_rows, public_id
+from infocap_tasks.metrics import METRICS
+from infocap_tasks.provenance import Provenance
+from infocap_tasks.runs import published_runs
+
+US = Evaluator("Some Lab", "third_party")
+
+
+def known_run(**fields):
+    return run_of(
+        "m-1B",
+        documents([300.0, 310.0]),
+        standard_errors=dict.fromkeys(METRICS, 0.25),
+        date=1_800_000_000.5,
+        **fields,
+    )
+
+
+def result_of(content, metric):
+    (result,) = [
+        r for r in content["evaluation_results"] if r["metric_config"]["metric_name"] == metric
+    ]
+    return result
+
+
+def test_a_record_says_unit_direction_error_and_parameters():
+    content = every_eval_ever(known_run(), US, now=1_900_000_000).content
+    assert len(content["evaluation_results"]) == len(METRICS)
+    bits = result_of(content, "bits_per_byte")
+    assert bits["metric_config"]["metric_unit"] == "bits per byte"
+    assert bits["metric_config"]["lower_is_better"] is True
+    assert bits["metric_config"]["metric_parameters"] == {
+        "regime": "harness",
+        "max_tokens": 1024,
+        "bias_bits_per_token": -20.0,
+        "flops_per_token": 2.0**30,
+    }
+    assert bits["score_details"]["score"] == pytest.approx(0.61)
+    assert bits["score_details"]["uncertainty"] == {
+        "standard_error": {"value": 0.25, "method": "jackknife"},
+        "num_samples": 2,
+    }
+    assert result_of(content, "information_capacity")["metric_config"]["lower_is_better"] is False
+    assert content["evaluation_timestamp"] == "1800000000"
+    assert content["retrieved_timestamp"] == "1900000000"
+
+
+def test_a_run_always_gets_the_same_path_and_others_another():
+    first, again = (every_eval_ever(known_run(), US).path for _ in range(2))
+    assert first == again
+    assert first != every_eval_ever(known_run(max_tokens=512), US).path
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
+        ("/home/someone/models/mine", "local/mine"),
+        ("./models/mine", "local/mine"),
+        ("models/deep/mine", "local/mine"),
+        ("../mine", "local/mine"),
+        ("~/mine", "local/mine"),
+        ("/x/a b:c", "local/a_b_c"),
+    ],
+)
+def test_paths_of_this_machine_are_not_told(given, shown):
+    assert public_id(Provenance(given, infocap={"regime": "harness"})) == shown
+
+
+def test_published_runs_are_told_apart_from_our_own():
+    record = every_eval_ever(published_runs()[0], US)
+    assert record.content["source_metadata"]["source_type"] == "documentation"
+    assert record.path.startswith("data/infocap-tasks/published/Qwen3-0.6B-Base/")
+
+
+def test_records_are_valid_by_the_package_s_own_schema_and_checks(tmp_path):
+    """As its validator runs them on a submission: schema, bounds, identity and path."""
+    pytest.importorskip("every_eval_ever", reason="pip install every-eval-ever (Python 3.12)")
+    from every_eval_ever.validator.validation_core import validate_aggregate
+
+    for run in [known_run(), *published_runs()]:
+        record = every_eval_ever(run, US)
+        assert faults(record.content) == []
+        path = tmp_path / record.path
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(record.content))
+        report = validate_aggregate(path, repo_path=record.path, run_semantic_checks=True)
+        assert (report.errors, report.warnings) == ([], [])
+
+
+def test_faults_are_found():
+    pytest.importorskip("every_eval_ever", reason="pip install every-eval-ever (Python 3.12)")
+    content = every_eval_ever(known_run(), US).content
+    del content["model_info"]
+    assert faults(content) == ["$: 'model_info' is a required property"]
+
+
+def test_parquet_reads_back_in_full_precision(tmp_path):
+    target = tmp_path / "flat.parquet"
+    assert main(["export", "--published", "--format", "parquet", "-o", str(target)]) == 0
+    assert pyarrow.parquet.read_table(target).to_pylist() == flat_rows(published_runs())
+    assert [path.name for path in tmp_path.iterdir()] == ["flat.parquet"]
+
+
+def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    target = str(tmp_path / "flat.parquet")
+    assert main(["export", "--published", "--format", "parquet", "-o", target]) == 2
+    assert 'pip install "infocap-tasks[export]"' in capsys.readouterr().err
+
+
+def test_without_every_eval_ever_it_says_that_nothing_was_checked(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "every_eval_ever.schema", None)
+    arguments = ["export", "--published", "--format", "every_eval_ever", "-o", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "not validated" in capsys.readouterr().err
+    assert len(list(tmp_path.rglob("*.json"))) == 39
+
+
+def test_what_cannot_be_written_is_said_in_one_line(tmp_path, capsys):
+    assert main(["export", "--published", "--format", "parquet"]) == 2
+    nowhere = str(tmp_path / "no" / "flat.parquet")
+    assert main(["export", "--published", "--format", "parquet", "-o", nowhere]) == 2
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    arguments = ["export", "--published", "--format", "every_eval_ever", "-o", str(blocked)]
+    assert main(arguments) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert all("-o" in line for line in lines)
