@@ -28,7 +28,7 @@ from infocap_tasks.batches import Window, make_batches
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.pretrained import tokenizer_fingerprint
 from infocap_tasks.scoring import Head, TokenScores, score_blockwise, score_logits
-from infocap_tasks.token_text import TokenText
+from infocap_tasks.token_text import TokenAnswer, TokenText
 
 log = logging.getLogger("lm_eval.infocap_tasks")
 
@@ -127,7 +127,7 @@ class InfocapHF(HFLM):
                     (request.args, request.args[1].context_ids, request.args[1].token_ids)
                     for request in group
                 ]
-                done = self._pairs(asked, disable_tqdm, size)
+                done = [TokenAnswer(*pair) for pair in self._pairs(asked, disable_tqdm, size)]
             answers |= zip(numbers, done, strict=True)
         return [answers[number] for number in range(len(requests))]
 

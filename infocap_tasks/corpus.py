@@ -1,6 +1,7 @@
 """Where texts come from: the hub, a file of one's own, the standard library; with provenance."""
 
 import hashlib
+import logging
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,17 @@ from infocap_tasks.errors import InfocapError
 from infocap_tasks.hub import download
 from infocap_tasks.paths import task_configs_dir
 from infocap_tasks.standard_library import module_sources, pydoc_topics, python_version
-from infocap_tasks.texts import Fields, Load, Text, read_texts, text_files_in
+from infocap_tasks.texts import (
+    Fields,
+    Load,
+    Text,
+    read_texts,
+    require_form,
+    shown,
+    text_files_in,
+)
+
+log = logging.getLogger("lm_eval.infocap_tasks")
 
 _TEXT = Fields()
 
@@ -47,8 +58,16 @@ class Corpus(ABC):
             "name": self.name,
             "source": self.source,
             "sha256": self.sha256,
-            "num_documents": len(self),
+            "num_documents": self._num_documents(),
         }
+
+    def _num_documents(self) -> int | None:
+        """How many texts there are; None, with a warning, where the file is damaged further on."""
+        try:
+            return len(self)
+        except InfocapError as error:
+            log.warning("the texts of this corpus could not be counted: %s", error)
+            return None
 
 
 class StandardLibraryCorpus(Corpus):
@@ -99,12 +118,9 @@ class FileCorpus(Corpus):
     def __init__(self, path: Path, fields: Fields = _TEXT, source: str = "") -> None:
         self._path = path
         self._fields = fields
-        self.name = path.name
-        self.source = source or str(path)
-        if path.is_dir():
-            text_files_in(path)
-        else:
-            next(read_texts(path, fields), None)
+        self.name = shown(Path(path.name))
+        self.source = source or shown(path)
+        require_form(path)
 
     def loads(self) -> Iterator[Load]:
         """The texts, in order, each parsed when it is called."""
@@ -114,7 +130,7 @@ class FileCorpus(Corpus):
             yield load
         if is_empty:
             raise InfocapError(
-                f"corpus_path={self._path}: the file is empty; it needs at least one text "
+                f"corpus_path={shown(self._path)}: the file is empty; it needs at least one text "
                 f'such as {{"{self._fields.text}": "…"}}'
             )
 
@@ -199,6 +215,17 @@ class Sample(Corpus):
         return self._corpus.record() | {"max_documents": self._max_documents, "seed": self._seed}
 
 
+def _copy_of(file: Path, metadata: Mapping[str, Any]) -> Corpus:
+    """The user's copy of a file on the hub, or the one of that name in the user's folder."""
+    given = Path(str(metadata["corpus_path"])).expanduser()
+    for path in (given / file, given / file.name):
+        if path.is_file():
+            return _users_file({**metadata, "corpus_path": path})
+    if given.name.split(".")[0] != file.stem:
+        log.warning("corpus_path=%s stands in for %s, which has another name", given, file)
+    return _users_file(metadata)
+
+
 def _users_file(metadata: Mapping[str, Any]) -> Corpus:
     if "corpus_path" not in metadata:
         raise InfocapError(
@@ -254,7 +281,7 @@ def _whole_corpus(named: Any, metadata: Mapping[str, Any]) -> Corpus:
         return FileCorpus(task_configs_dir() / named["packaged"], fields, source)
     if isinstance(named, Mapping) and {"repository", "file"} <= set(named):
         if "corpus_path" in metadata:
-            return _users_file(metadata)
+            return _copy_of(Path(str(named["file"])), metadata)
         file = str(metadata.get("corpus_file", named["file"]))
         revision = str(metadata.get("corpus_revision", "main"))
         return HubCorpus(str(named["repository"]), file, revision)

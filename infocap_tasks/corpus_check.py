@@ -13,7 +13,7 @@ from tqdm import tqdm
 from infocap_tasks import tables
 from infocap_tasks.corpus import Corpus
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.texts import Load, Text, utf8
+from infocap_tasks.texts import Load, Text, refuse_unusable, utf8
 
 VERY_SHORT_CHARACTERS = 16
 NUM_FAULTS_SHOWN = 10
@@ -39,6 +39,7 @@ class CorpusReport:
         num_bytes: UTF-8 bytes of the texts that could be read.
         characters_by_script: Unicode script, or digits, punctuation, symbols, white space, other.
         num_duplicates: texts that are the same as an earlier one.
+        num_duplicate_names: documents named as an earlier one, which cannot be paired.
         num_empty: texts of white space or nothing; each is faulty too.
         num_very_short: other texts under 16 characters.
         num_faulty: texts that end a run.
@@ -49,6 +50,7 @@ class CorpusReport:
     num_bytes: int = 0
     characters_by_script: dict[str, int] = field(default_factory=dict)
     num_duplicates: int = 0
+    num_duplicate_names: int = 0
     num_empty: int = 0
     num_very_short: int = 0
     num_faulty: int = 0
@@ -62,24 +64,16 @@ class CorpusReport:
 
 
 def check(corpus: Corpus) -> CorpusReport:
-    """Read all texts of a corpus; memory grows by 16 bytes a text, to find duplicates."""
+    """Read all texts of a corpus; memory grows by some bytes a text, to find duplicates."""
     report = CorpusReport()
     characters: Counter[str] = Counter()
     seen: set[bytes] = set()
     for load in tqdm(_up_to_damage(corpus, report), desc="reading", unit=" texts", delay=2):
         report.num_documents += 1
         try:
-            text = load()
-            encoded = utf8(text)
+            _note(load(), report, characters, seen)
         except InfocapError as error:
             report.add_fault(error)
-            continue
-        report.num_bytes += len(encoded)
-        digest = hashlib.blake2b(encoded, digest_size=16).digest()
-        report.num_duplicates += digest in seen
-        seen.add(digest)
-        characters.update(text.text)
-        _note_length(text, report)
     by_script: Counter[str] = Counter()
     for character, number in characters.items():
         by_script[script_of(character)] += number
@@ -95,12 +89,20 @@ def _up_to_damage(corpus: Corpus, report: CorpusReport) -> Iterator[Load]:
         report.add_fault(error)
 
 
-def _note_length(text: Text, report: CorpusReport) -> None:
-    if not text.text.strip():
-        report.num_empty += 1
-        report.add_fault(InfocapError(f"{text.origin}: the text is empty or white space only"))
-    elif len(text.text) < VERY_SHORT_CHARACTERS:
-        report.num_very_short += 1
+def _note(text: Text, report: CorpusReport, characters: Counter[str], seen: set[bytes]) -> None:
+    encoded = utf8(text)
+    report.num_bytes += len(encoded)
+    digest = hashlib.blake2b(encoded, digest_size=16).digest()
+    report.num_duplicates += digest in seen
+    seen.add(digest)
+    name = hashlib.blake2b(utf8(Text(text.document, "", "")), digest_size=15).digest()
+    report.num_duplicate_names += name in seen
+    seen.add(name)
+    characters.update(text.text)
+    is_empty = not text.text.strip()
+    report.num_empty += is_empty
+    report.num_very_short += not is_empty and len(text.text) < VERY_SHORT_CHARACTERS
+    refuse_unusable(text)
 
 
 @cache
@@ -131,6 +133,7 @@ def as_text(report: CorpusReport) -> str:
             for script, number in report.characters_by_script.items()
         ),
         f"duplicates     {report.num_duplicates:,}",
+        f"same names     {report.num_duplicate_names:,}",
         f"empty          {report.num_empty:,}",
         f"very short     {report.num_very_short:,} (under {VERY_SHORT_CHARACTERS} characters; "
         "a text of a single token ends a run)",

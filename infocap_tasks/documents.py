@@ -7,7 +7,7 @@ from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.texts import Text, utf8
+from infocap_tasks.texts import Text, refuse_unusable
 
 # The first part of a long text that is tokenised, in characters for each token wanted. For text
 # that needs more the part is doubled until it does.
@@ -56,7 +56,8 @@ def cut(
     """
     for text in texts:
         refuse_unusable(text)
-    encodings = _encode_first_parts([text.text for text in texts], tokenizer, max_tokens)
+    parts = encode_first_parts([text.text for text in texts], tokenizer, max_tokens)
+    encodings = [encoding for _, encoding in parts]
     long = [n for n, encoding in enumerate(encodings) if len(encoding) > max_tokens]
     documents = {
         n: _document(text, len(text.text), len(encodings[n]))
@@ -104,34 +105,22 @@ def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[Enc
     return list(encoded.encodings or [])
 
 
-def refuse_unusable(text: Text) -> None:
-    """Refuse a text that cannot be scored with any tokenizer.
-
-    Raises:
-        InfocapError: the text is empty, white space, or not encodable as UTF-8.
-    """
-    if not text.text.strip():
-        kind = "white space only" if text.text else "empty"
-        raise InfocapError(f"{text.origin}: the text is {kind}; leave it out of the corpus")
-    utf8(text)
-
-
-def _encode_first_parts(
+def encode_first_parts(
     texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int
-) -> list[Encoding]:
-    """Tokens of each text; of a long one, those of a first part that suffices."""
-    encodings: dict[int, Encoding] = {}
+) -> list[tuple[str, Encoding]]:
+    """Each text with its tokens; of a long one, a first part that suffices for ``max_tokens``."""
+    found: dict[int, tuple[str, Encoding]] = {}
     open_numbers = list(range(len(texts)))
     num_characters = max_tokens * _CHARACTERS_PER_TOKEN
     while open_numbers:
         parts = [texts[number][:num_characters] for number in open_numbers]
-        for number, encoding in zip(open_numbers, encode(parts, tokenizer), strict=True):
-            is_whole = len(texts[number]) <= num_characters
-            if is_whole or len(encoding) > max_tokens + _MARGIN_TOKENS:
-                encodings[number] = encoding
-        open_numbers = [number for number in open_numbers if number not in encodings]
+        encodings = encode(parts, tokenizer)
+        for number, part, encoding in zip(open_numbers, parts, encodings, strict=True):
+            if part == texts[number] or len(encoding) > max_tokens + _MARGIN_TOKENS:
+                found[number] = (part, encoding)
+        open_numbers = [number for number in open_numbers if number not in found]
         num_characters *= 2
-    return [encodings[number] for number in range(len(texts))]
+    return [found[number] for number in range(len(texts))]
 
 
 def _ends(encoding: Encoding, start: int, stop: int) -> list[int]:

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lm_eval._cli import HarnessCLI
@@ -104,6 +105,8 @@ def complete(options: argparse.Namespace, cache: str | None = None) -> argparse.
     else:
         options.metadata.pop("bos_policy", None)  # as copied from the results of another model
     options.model_args = model_args
+    if "seed" in model_args:  # the model's own, which must not draw a sample of texts
+        options.metadata.setdefault("seed", None)
     _check_our_tasks(given("tasks") or [], given, model_args | options.metadata)
     if given("use_cache"):
         # The harness's cache tells requests apart, but not models.
@@ -147,21 +150,35 @@ def _check_our_tasks(tasks: Any, given: Any, metadata: Mapping[str, Any]) -> Non
     if ours:
         options = ("cache_requests", "apply_chat_template", "system_instruction")
         refuse_options({name: given(name) for name in options})
-        _refuse_one_file_for_all(manager.load(ours)["tasks"], metadata)
+        tasks = manager.load(ours)["tasks"]
+        _refuse_one_file_for_all(tasks, metadata)
+        if given("use_cache"):
+            _refuse_harness_cache(tasks)
+
+
+def _refuse_harness_cache(tasks: Mapping[str, Any]) -> None:
+    named = [name for name, task in tasks.items() if task.regime == "reference"]
+    if named:
+        raise InfocapError(
+            f"--use_cache: tells texts apart by their strings, but {', '.join(named)} by token "
+            "ids, which can read the same; use --cache DIR"
+        )
 
 
 def _refuse_one_file_for_all(tasks: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
     """A file named on the command line stands in for one corpus, not for several at once."""
     corpora = {name: task.config.metadata.get("corpus") for name, task in tasks.items()}
-    for setting in ("corpus_path", "corpus_file"):
-        kinds = ("repository", "file") if setting == "corpus_path" else ("repository",)
-        takers = {
-            name: str(corpus)
-            for name, corpus in corpora.items()
-            if any(kind in corpus for kind in kinds) and "path" not in corpus
-        }
-        if setting in metadata and len(set(takers.values())) > 1:
+    on_hub = {
+        name: str(corpus)
+        for name, corpus in corpora.items()
+        if isinstance(corpus, Mapping) and "repository" in corpus
+    }
+    own = {name: "file" for name, corpus in corpora.items() if corpus == "file"}
+    is_folder = Path(str(metadata.get("corpus_path", ""))).expanduser().is_dir()
+    takers = {"corpus_file": on_hub, "corpus_path": {} if is_folder else on_hub | own}
+    for setting, named in takers.items():
+        if setting in metadata and len(set(named.values())) > 1:
             raise InfocapError(
-                f"{setting}={metadata[setting]}: {', '.join(takers)} would all read this one "
+                f"{setting}={metadata[setting]}: {', '.join(named)} would all read this one "
                 "file; run them one by one"
             )

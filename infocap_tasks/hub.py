@@ -7,7 +7,6 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
-    HfHubHTTPError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -65,7 +64,7 @@ def download(repository: str, file: str, revision: str) -> HubFile:
         ) from error
     except EntryNotFoundError as error:
         raise InfocapError(_missing_file(repository, file, revision)) from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except Exception as error:  # whatever its HTTP client raises when a connection breaks
         raise InfocapError(
             f"{name}: the download failed ({_reason(error)}); run it again, or {local}"
         ) from error
@@ -77,7 +76,7 @@ def _missing_file(repository: str, file: str, revision: str) -> str:
         files = HfApi().list_repo_files(repository, repo_type="dataset", revision=revision)
         texts = [name for name in files if name.endswith(".jsonl")]
         has = f"its .jsonl files are {', '.join(texts)}" if texts else "it has no .jsonl file"
-    except (HfHubHTTPError, OSError) as error:
+    except Exception as error:
         has = f"its files could not be listed ({_reason(error)})"
     return (
         f"{repository}: no file {file!r} at revision {revision!r}; {has}; "

@@ -199,7 +199,8 @@ def aggregate(name: str, scores: Sequence[DocumentScore]) -> float:
     constants = shared_constants(scores)
     measured = measure(sum_scores(scores), constants)
     if constants.regime == "reference":
-        rounded = round(measured.text_size_bits_per_token, 2)
+        # As numpy rounds, which is not always as Python does.
+        rounded = float(np.round(measured.text_size_bits_per_token, 2))
         measured = measured._replace(text_size_bits_per_token=rounded)
     return METRICS[name].of_measured(measured)
 

@@ -6,11 +6,12 @@ Source: the public code of arXiv 2511.08066 (its text_size and likelihood script
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
-from infocap_tasks.documents import refuse_unusable
+from infocap_tasks.documents import encode_first_parts
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.texts import Text
+from infocap_tasks.texts import Text, refuse_unusable
 
 
 class ReferenceDocument(NamedTuple):
@@ -35,31 +36,38 @@ def cut_reference(
 ) -> list[ReferenceDocument]:
     """The first ``max_tokens`` ids of each text, a BOS token among them where one is added.
 
+    Texts of white space, which the public code scores, are refused as in our own protocol.
+
     Raises:
         InfocapError: a text is empty, white space or not encodable as UTF-8, or has no second id.
     """
     for text in texts:
         refuse_unusable(text)
+    parts = [text.text for text in texts]
+    if tokenizer.truncation_side == "right":
+        parts = [part for part, _ in encode_first_parts(parts, tokenizer, max_tokens)]
     encoded = tokenizer(
-        [text.text for text in texts],
+        parts,
         truncation=True,
         max_length=max_tokens,
         return_attention_mask=False,
         return_token_type_ids=False,
     )
     return [
-        _document(text, tuple(encoding.ids), not encoding.overflowing, tokenizer)
-        for text, encoding in zip(texts, encoded.encodings or [], strict=True)
+        _document(text, part, encoding, tokenizer)
+        for text, part, encoding in zip(texts, parts, encoded.encodings or [], strict=True)
     ]
 
 
 def _document(
-    text: Text, ids: tuple[int, ...], is_whole: bool, tokenizer: PreTrainedTokenizerBase
+    text: Text, part: str, encoding: Encoding, tokenizer: PreTrainedTokenizerBase
 ) -> ReferenceDocument:
+    ids = tuple(encoding.ids)
     if len(ids) < 2:
         raise InfocapError(
             f"{text.origin}: the text encodes to {len(ids)} token, and the published protocol "
             "leaves out the first; leave the text out of the corpus"
         )
     sized = str(tokenizer.decode(list(ids[1:])))
+    is_whole = part == text.text and not encoding.overflowing
     return ReferenceDocument(ids, len(sized.encode("utf-8")), len(ids) - 1, is_whole)

@@ -7,7 +7,7 @@ and H is taken over the tokens that the string encodes to.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
@@ -17,7 +17,7 @@ from infocap_tasks.pretrained import Pretrained
 from infocap_tasks.reference_documents import ReferenceDocument, cut_reference
 from infocap_tasks.task import InformationCapacityTask, find_tokenizer
 from infocap_tasks.texts import Text
-from infocap_tasks.token_text import TokenText
+from infocap_tasks.token_text import TokenAnswer, TokenText
 
 
 class ReferenceTask(InformationCapacityTask):
@@ -29,18 +29,24 @@ class ReferenceTask(InformationCapacityTask):
 
     regime = "reference"
     of_the_harness: frozenset[str] = frozenset()
+    num_unscored_tokens = 1
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._scored_as: set[str] = set()
+        super().__init__(config)
 
     def _load_tokenizer(self, metadata: Mapping[str, Any]) -> PreTrainedTokenizerBase:
         """The tokenizer with its own defaults, whatever the backend is told about BOS."""
+        super()._load_tokenizer(metadata)
         return find_tokenizer({**metadata, "add_bos_token": None}, self._model)
 
     def _count_flops(self, model: Pretrained, max_tokens: int) -> Flops:
         return published_flops(model, max_tokens)
 
     def _make_docs(self, texts: Sequence[Text]) -> list[dict[str, Any]]:
-        max_tokens = self._settings.max_tokens
-        documents = cut_reference(texts, self._tokenizer, max_tokens)
-        make = self._with_ids if self.config.metadata.get("bos_policy") else self._with_strings
+        documents = cut_reference(texts, self._tokenizer, self._settings.max_tokens)
+        takes_ids = self.config.metadata.get("bos_policy")
+        strings = self._decoded(documents) if takes_ids else self._strings(texts)
         return [
             {
                 "origin": text.origin,
@@ -48,46 +54,53 @@ class ReferenceTask(InformationCapacityTask):
                 "num_bytes": document.num_bytes,
                 "num_tokens": document.num_tokens,
                 "is_whole": document.is_whole,
-                **make(text, document),
+                "context": string.context,
+                "text": self._with_ids(string.continuation, document),
+                "num_tokens_of_string": string.num_tokens,
             }
-            for text, document in zip(texts, documents, strict=True)
+            for text, document, string in zip(texts, documents, strings, strict=True)
         ]
 
-    def _with_ids(self, _: Text, document: ReferenceDocument) -> dict[str, Any]:
+    def _with_ids(self, text: str, document: ReferenceDocument) -> TokenText:
         first, rest = document.token_ids[:1], document.token_ids[1:]
-        text = TokenText(self._string(rest), first, rest, len(self._tokenizer))
-        return {
-            "context": self._string(first),
-            "text": text,
-            "num_tokens_scored": len(rest),
-        }
+        return TokenText(text, first, rest, len(self._tokenizer))
 
-    def _string(self, ids: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(list(ids)))
+    def _decoded(self, documents: Sequence[ReferenceDocument]) -> list["_Strings"]:
+        """What the ids say, for logs: the backend takes the ids."""
+        decode = self._tokenizer.decode
+        return [
+            _Strings(
+                str(decode(list(d.token_ids[:1]))), str(decode(list(d.token_ids[1:]))), d.num_tokens
+            )
+            for d in documents
+        ]
 
-    def _with_strings(self, text: Text, _: ReferenceDocument) -> dict[str, Any]:
+    def _strings(self, texts: Sequence[Text]) -> list["_Strings"]:
         """Context and continuation for backends that encode them on their own.
 
         A tokenizer that adds BOS starts from it, which is what the harness puts before a text
         without context; otherwise the context is the shortest one of whole tokens and characters
         that does not end in white space, which the harness would move to the continuation.
         """
-        bare = encode(["x"], self._tokenizer)[0].ids
-        adds_bos = self._tokenizer("x")["input_ids"][0] != bare[0]
-        (scored,) = cut([text], self._tokenizer, self._settings.max_tokens - adds_bos)
-        context = "" if adds_bos else self._shortest_context(scored.text)
-        in_context = len(encode([context], self._tokenizer)[0]) if context else 0
-        return {
-            "context": context,
-            "text": scored.text[len(context) :],
-            "num_tokens_scored": scored.num_tokens - in_context,
-        }
-
-    def _shortest_context(self, text: str) -> str:
-        """The empty string if nothing would be left to score."""
-        (tokens,) = encode([text], self._tokenizer)
-        starts = (text[:end] for _, end in tokens.offsets)
-        return next((s for s in starts if s and s == s.rstrip() and s != text), "")
+        (bare,) = encode(["x"], self._tokenizer)
+        adds_bos = self._tokenizer("x")["input_ids"][0] != bare.ids[0]
+        scored = cut(texts, self._tokenizer, self._settings.max_tokens - adds_bos)
+        if adds_bos:
+            return [_Strings("", document.text, document.num_tokens) for document in scored]
+        tokens = encode([document.text for document in scored], self._tokenizer)
+        contexts = [
+            _shortest_context(document.text, [end for _, end in encoding.offsets])
+            for document, encoding in zip(scored, tokens, strict=True)
+        ]
+        in_contexts = encode([context or "x" for context in contexts], self._tokenizer)
+        return [
+            _Strings(
+                context,
+                document.text[len(context) :],
+                document.num_tokens - (len(encoding) if context else 0),
+            )
+            for document, context, encoding in zip(scored, contexts, in_contexts, strict=True)
+        ]
 
     def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
         """What comes before the scored ids: the first one."""
@@ -101,8 +114,30 @@ class ReferenceTask(InformationCapacityTask):
     def process_results(self, doc: dict[str, Any], results: Sequence[Any]) -> dict[str, Any]:
         """What one document adds to each metric; bits of the ids that are sized.
 
-        Where a backend scored a few tokens less or more, their mean stands for all.
+        Where a backend scored the string, a few tokens less or more, their mean stands for all.
         """
-        ((loglikelihood_nats, _),) = results
-        share = doc["num_tokens"] / doc["num_tokens_scored"]
-        return self._score_items(doc, loglikelihood_nats * share)
+        (answer,) = results
+        has_ids = isinstance(answer, TokenAnswer)
+        self._scored_as.add("ids" if has_ids else "strings")
+        num_scored = doc["num_tokens"] if has_ids else doc["num_tokens_of_string"]
+        return self._score_items(doc, answer[0] * doc["num_tokens"] / num_scored)
+
+    def dump_config(self) -> dict[str, Any]:
+        """As the parent's, with what was scored: ``ids``, exactly the protocol, or ``strings``."""
+        config = super().dump_config()
+        config["metadata"]["infocap"]["scored_as"] = sorted(self._scored_as)
+        return config
+
+
+class _Strings(NamedTuple):
+    """A context, a continuation, and how many tokens the continuation adds."""
+
+    context: str
+    continuation: str
+    num_tokens: int
+
+
+def _shortest_context(text: str, ends: Sequence[int]) -> str:
+    """The empty string if nothing would be left to score."""
+    starts = (text[:end] for end in ends)
+    return next((s for s in starts if s and s == s.rstrip() and s != text), "")

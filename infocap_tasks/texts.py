@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ from infocap_tasks.errors import InfocapError
 # Text behind this is refused: a compressed file of a few kB can hold one line of many GB.
 MAX_TEXT_BYTES = 2**27
 _CHUNK_CHARACTERS = 2**20
-_PARQUET_ROWS = 16
+_JSON_SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class Text(NamedTuple):
@@ -51,6 +53,23 @@ def utf8(text: Text) -> bytes:
         ) from error
 
 
+def refuse_unusable(text: Text) -> None:
+    """Refuse a text that cannot be scored with any tokenizer.
+
+    Raises:
+        InfocapError: the text is empty, white space, or not encodable as UTF-8.
+    """
+    if not text.text.strip():
+        kind = "white space only" if text.text else "empty"
+        raise InfocapError(f"{text.origin}: the text is {kind}; leave it out of the corpus")
+    utf8(text)
+
+
+def shown(path: Path) -> str:
+    """A path that any file can hold: bytes of its name that are no UTF-8 are written out."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
 class Fields(NamedTuple):
     """Which fields of a record hold the text and, if any, the document's name."""
 
@@ -66,23 +85,28 @@ Load = Callable[[], Text]
 def read_texts(path: Path, fields: Fields) -> Iterator[Load]:
     """The texts of a file in one of ``FORMS``, or of all .txt files of a folder, in order.
 
-    Memory holds one text at a time (16 rows of a .parquet file).
+    Memory holds one text at a time.
 
     Raises:
         InfocapError: there is no such file, its form is unknown, or it is damaged.
     """
-    if path.is_dir():
-        yield from _read_folder(path)
-        return
-    read = _form_of(path)
     with _complaints_about(path):
-        yield from read(path, fields)
+        yield from require_form(path)(path, fields)
 
 
-def _form_of(path: Path) -> Callable[[Path, Fields], Iterator[Load]]:
+def require_form(path: Path) -> Callable[[Path, Fields], Iterator[Load]]:
+    """The reader for a file or folder, by its name alone.
+
+    Raises:
+        InfocapError: there is no such file, its form is unknown, or the folder has no .txt file.
+    """
+    if path.is_dir():
+        text_files_in(path)
+        return _read_folder
     if not path.is_file():
+        given = "is no plain file" if path.exists() else "does not exist"
         raise InfocapError(
-            f"corpus_path={path}: does not exist; give a file ({', '.join(FORMS)}) "
+            f"corpus_path={shown(path)}: {given}; give a file ({', '.join(FORMS)}) "
             "or a folder of .txt files"
         )
     name = path.name.lower()
@@ -90,8 +114,8 @@ def _form_of(path: Path) -> Callable[[Path, Fields], Iterator[Load]]:
         if name.endswith(suffix):
             return form
     raise InfocapError(
-        f"corpus_path={path}: its name does not tell its form; known are {', '.join(FORMS)} "
-        "and a folder of .txt files; rename it"
+        f"corpus_path={shown(path)}: its name does not tell its form; known are "
+        f"{', '.join(FORMS)} and a folder of .txt files; rename it"
     )
 
 
@@ -105,7 +129,7 @@ def _complaints_about(path: Path) -> Iterator[None]:
     except (EOFError, OSError, ValueError, zlib.error, pyarrow.ArrowException) as error:
         complaint = " ".join(str(error).split())[:200] or type(error).__name__
         raise InfocapError(
-            f"{path}: damaged or cut short, or not what its name says ({complaint})"
+            f"{shown(path)}: damaged or cut short, or not what its name says ({complaint})"
         ) from error
 
 
@@ -139,7 +163,7 @@ def _read_json_lines(path: Path, fields: Fields) -> Iterator[Load]:
         number = 0
         while line := file.readline(MAX_TEXT_BYTES + 1):
             number += 1
-            origin = f"{path}:{number}"
+            origin = f"{shown(path)}:{number}"
             _refuse_too_long(len(line), origin)
             if line.strip():
                 yield partial(_parse_line, line, origin, str(number), fields)
@@ -160,58 +184,79 @@ def _parse_line(line: bytes, origin: str, document: str, fields: Fields) -> Text
 def _read_json_array(path: Path, fields: Fields) -> Iterator[Load]:
     """The objects of one array, which need not fit into memory as a whole."""
     with _open(path) as file, TextIOWrapper(file, "utf-8-sig") as characters:
-        for number, record in enumerate(_array_items(characters.read, str(path)), 1):
-            yield partial(_text_of, record, f"{path}: item {number}", str(number), fields)
+        for number, record in enumerate(_array_items(characters.read, shown(path)), 1):
+            origin = f"{shown(path)}: item {number}"
+            yield partial(_text_of, record, origin, str(number), fields)
 
 
 def _array_items(read: Callable[[int], str], origin: str) -> Iterator[Any]:
     """The items of the JSON array that ``read(num_characters)`` gives piece by piece."""
-    decode = json.JSONDecoder().raw_decode
-    buffer, opening = read(_CHUNK_CHARACTERS).lstrip(), "["
+    stream = _JsonStream(read)
+    if stream.next_sign() != "[":
+        raise InfocapError(
+            f"{origin}: not a JSON array; it must hold [{{…}}, {{…}}], or be named .jsonl if it "
+            "has one object a line"
+        )
+    stream.skip()
     number = 0
-    while True:
-        # An item is preceded by "[" or ","; the end is "]" after an item or after "[".
-        while not buffer and (more := read(_CHUNK_CHARACTERS)):
-            buffer = more.lstrip()
-        if buffer[:1] == "]" and number:
-            break
-        if buffer[:1] != opening:
-            expected = "an array" if opening == "[" else f"',' or ']' after item {number}"
-            raise InfocapError(
-                f"{origin}: not a JSON array: {expected} is missing; it must hold [{{…}}, {{…}}], "
-                "or be named .jsonl if it has one object a line"
-            )
-        buffer = buffer[1:].lstrip()
-        while not buffer and (more := read(_CHUNK_CHARACTERS)):
-            buffer = more.lstrip()
-        if opening == "[" and buffer[:1] == "]":
-            break
-        opening, number = ",", number + 1
-        item, buffer = _first_item(buffer, read, decode, f"{origin}: item {number}")
-        yield item
-    rest = buffer[1:]
-    while rest or (rest := read(_CHUNK_CHARACTERS)):
-        if rest.strip():
-            raise InfocapError(f"{origin}: text behind the JSON array; it must be the only value")
-        rest = ""
+    while stream.next_sign() != "]":
+        if number:
+            if stream.next_sign() != ",":
+                raise InfocapError(f"{origin}: ',' or ']' is missing after item {number}")
+            stream.skip()
+        number += 1
+        yield stream.value(f"{origin}: item {number}")
+    stream.skip()
+    if stream.next_sign():
+        raise InfocapError(f"{origin}: text behind the JSON array; it must be the only value")
 
 
-def _first_item(
-    buffer: str, read: Callable[[int], str], decode: Callable[[str], tuple[Any, int]], origin: str
-) -> tuple[Any, str]:
-    """The JSON value at the beginning of ``buffer`` and what follows, reading on if it is cut."""
-    while True:
-        try:
-            item, end = decode(buffer)
-        except (json.JSONDecodeError, RecursionError) as error:
-            # Doubled each time, so that a long item is not parsed again and again.
-            more = read(max(_CHUNK_CHARACTERS, len(buffer)))
-            if not more:
-                raise InfocapError(f"{origin}: not JSON ({error})") from error
-            buffer += more
-            _refuse_too_long(len(buffer) - _CHUNK_CHARACTERS, origin)
-        else:
-            return item, buffer[end:].lstrip()
+class _JsonStream:
+    """JSON values and the signs between them, from text that comes piece by piece."""
+
+    def __init__(self, read: Callable[[int], str]) -> None:
+        self._read = read
+        self._decode = json.JSONDecoder().raw_decode
+        self._buffer, self._at = "", 0
+
+    def next_sign(self) -> str:
+        """The next character that is not white space, without taking it; empty at the end."""
+        while True:
+            self._at = cast("re.Match[str]", _JSON_SPACE.match(self._buffer, self._at)).end()
+            if self._at < len(self._buffer) or not self._refill():
+                return self._buffer[self._at : self._at + 1]
+
+    def skip(self) -> None:
+        """Take that character."""
+        self._at += 1
+
+    def value(self, origin: str) -> Any:
+        """The value that comes next."""
+        self.next_sign()
+        failed_at = -1
+        while True:
+            try:
+                value, self._at = self._decode(self._buffer, self._at)
+            except RecursionError as error:
+                raise InfocapError(f"{origin}: not JSON that can be read ({error})") from error
+            except json.JSONDecodeError as error:
+                # One that is only cut off fails further on when there is more of it; a string
+                # that is cut off is always reported at its beginning.
+                at = error.pos - self._at
+                is_open_string = error.msg.startswith("Unterminated string")
+                if (at == failed_at and not is_open_string) or not self._refill():
+                    raise InfocapError(f"{origin}: not JSON ({error.msg})") from error
+                failed_at = at
+                _refuse_too_long(len(self._buffer) - _CHUNK_CHARACTERS, origin)
+            else:
+                return value
+
+    def _refill(self) -> bool:
+        # What is left is doubled, so that a long value is not parsed again and again.
+        left = self._buffer[self._at :]
+        more = self._read(max(_CHUNK_CHARACTERS, len(left), 16))
+        self._buffer, self._at = left + more, 0
+        return bool(more)
 
 
 def _text_of(record: Any, origin: str, document: str, fields: Fields) -> Text:
@@ -227,8 +272,18 @@ def _text_of(record: Any, origin: str, document: str, fields: Fields) -> Text:
             "but must be a string; name another with --metadata text_field=NAME"
         )
     if fields.document is not None:
-        document = str(_field(record, fields.document, "corpus_id_field", origin))
+        document = _name(_field(record, fields.document, "corpus_id_field", origin), origin)
     return Text(text, origin, document)
+
+
+def _name(value: Any, origin: str) -> str:
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise InfocapError(
+            f"{origin}: the document's name is of type {type(value).__name__}, but must be a "
+            "string or a whole number; name another field with --metadata corpus_id_field=NAME"
+        )
+    utf8(Text(str(value), f"{origin}: the document's name", ""))
+    return str(value)
 
 
 def _field(record: Mapping[str, Any], name: str, setting: str, origin: str) -> Any:
@@ -246,53 +301,65 @@ def _field(record: Mapping[str, Any], name: str, setting: str, origin: str) -> A
 def _read_parquet(path: Path, fields: Fields) -> Iterator[Load]:
     """One text a row; only the columns that are needed are read."""
     wanted = [fields.text, *([fields.document] if fields.document else [])]
-    with pyarrow.parquet.ParquetFile(path) as file:
-        names = file.schema_arrow.names
-        columns = {name: None for name in wanted if name in names}
-        if len(columns) < len(set(wanted)):
-            _field(dict.fromkeys(names), fields.text, "text_field", str(path))
-            _field(dict.fromkeys(names), str(fields.document), "corpus_id_field", str(path))
-        number = 0
-        for batch in file.iter_batches(_PARQUET_ROWS, columns=list(columns)):
-            for row in batch.to_pylist():
-                number += 1
-                yield partial(_text_of, row, f"{path}: row {number}", str(number), fields)
+    # Row by row and unbuffered: a row group, or a dictionary, can unpack to many times the file.
+    with pyarrow.parquet.ParquetFile(path, buffer_size=2**20, pre_buffer=False) as file:
+        names = dict.fromkeys(file.schema_arrow.names)
+        for name, setting in zip(wanted, ("text_field", "corpus_id_field"), strict=False):
+            _field(names, name, setting, shown(path))
+        for number, batch in enumerate(file.iter_batches(1, columns=wanted), 1):
+            origin = f"{shown(path)}: row {number}"
+            (row,) = batch.to_pylist()
+            _refuse_too_long(len(str(row[fields.text])), origin)
+            yield partial(_text_of, row, origin, str(number), fields)
 
 
 def _read_plain_text(path: Path, _: Fields) -> Iterator[Load]:
-    yield partial(_whole_file, path, path.name)
+    yield partial(_whole_file, path, shown(Path(path.name)))
 
 
-def _read_folder(folder: Path) -> Iterator[Load]:
+def _read_folder(folder: Path, _: Fields) -> Iterator[Load]:
     """Every .txt file, also in sub-folders, by name."""
     for path in text_files_in(folder):
-        yield partial(_whole_file, path, path.relative_to(folder).as_posix())
+        yield partial(_whole_file, path, shown(path.relative_to(folder)))
 
 
 def text_files_in(folder: Path) -> list[Path]:
-    """The .txt files of a folder and its sub-folders, sorted by name.
+    """The .txt files of a folder and its sub-folders, sorted by name; links are followed.
 
     Raises:
-        InfocapError: there is none.
+        InfocapError: there is none, or a sub-folder cannot be read.
     """
-    found = sorted(path for path in folder.rglob("*.txt") if path.is_file())
+    found: list[Path] = []
+    seen: set[Path] = set()
+    with _complaints_about(folder):
+        for root, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+            if (real := Path(root).resolve()) in seen:  # a link that leads back
+                folders.clear()
+                continue
+            seen.add(real)
+            found += [Path(root, name) for name in names if name.lower().endswith(".txt")]
     if not found:
         raise InfocapError(
-            f"corpus_path={folder}: is a folder without .txt files; give a file "
+            f"corpus_path={shown(folder)}: is a folder without .txt files; give a file "
             f"({', '.join(FORMS)}) or a folder of .txt files"
         )
-    return found
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _whole_file(path: Path, document: str) -> Text:
     with _complaints_about(path), _open(path) as file:
         content = file.read(MAX_TEXT_BYTES + 1)
-    _refuse_too_long(len(content), str(path))
+    _refuse_too_long(len(content), shown(path))
     try:
-        return Text(content.decode("utf-8-sig"), str(path), document)
+        return Text(content.decode("utf-8-sig"), shown(path), document)
     except UnicodeDecodeError as error:
         raise InfocapError(
-            f"{path}: not UTF-8 (byte 0x{content[error.start]:02X} at {error.start}); convert it"
+            f"{shown(path)}: not UTF-8 (byte 0x{content[error.start]:02X} at {error.start}); "
+            "convert it"
         ) from error
 
 

@@ -1,6 +1,14 @@
 """A text that carries its token ids from a task to a backend of ours through the harness."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class TokenAnswer(NamedTuple):
+    """What a backend answers that scored the ids; to the harness a pair as any other."""
+
+    loglikelihood_nats: float
+    is_greedy: bool
 
 
 class TokenText(str):
@@ -33,3 +41,7 @@ class TokenText(str):
         self.token_ids = tuple(token_ids)
         self.vocabulary_size = vocabulary_size
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies of any kind."""
+        return TokenText, (str(self), self.context_ids, self.token_ids, self.vocabulary_size)

@@ -1,7 +1,12 @@
 """Models and tokenizers small enough to make for each test run; nothing is mocked."""
 
 import json
+import os
 from pathlib import Path
+
+# Tests run side by side, one on each core: more threads would only wait for one another. Before
+# torch is imported, and for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch

@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import json
 
@@ -145,3 +146,27 @@ def test_the_digest_of_a_folder_tells_names_and_contents_apart(tmp_path):
         assert len(corpus) == 2
         digests.add(corpus.sha256)
     assert len(digests) == 3
+
+
+def test_a_folder_gives_the_copy_of_each_file(tmp_path):
+    (tmp_path / "datasets").mkdir()
+    for name in ("one", "two"):
+        write_jsonl(tmp_path / "datasets" / f"{name}.jsonl", [{"text": f"text {name}"}])
+        on_the_hub = {"repository": "nobody/nothing", "file": f"datasets/{name}.jsonl"}
+        for folder in (tmp_path, tmp_path / "datasets"):
+            corpus = open_corpus({"corpus": on_the_hub, "corpus_path": str(folder)})
+            assert [text.text for text in corpus] == [f"text {name}"]
+
+
+def test_a_corpus_that_cannot_be_counted_still_has_a_record(tmp_path):
+    """Asked for when all that was wanted is scored: too late to lose it."""
+    path = tmp_path / "c.jsonl.gz"
+    lines = "".join(json.dumps({"text": f"text {n}" * 50}) + "\n" for n in range(9000))
+    path.write_bytes(gzip.compress(lines.encode())[:-20])
+    corpus = open_file(path, max_documents=2)
+    assert [text.document for text in corpus] == ["1", "2"]
+    assert corpus.record()["num_documents"] is None
+    with pytest.raises(InfocapError, match="damaged or cut short"):
+        list(open_file(path))
+    with pytest.raises(InfocapError, match="damaged or cut short"):
+        list(open_file(path, max_documents=2, seed=1))

@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from conftest import write_jsonl
 
 from infocap_tasks.cli import main
@@ -63,6 +64,19 @@ def test_a_damaged_file_is_reported_with_what_came_before(tmp_path):
     report = checked(path)
     assert (report.num_documents, report.num_faulty) == (1, 1)
     assert "item 2: not JSON" in report.faults[0]
+
+
+@pytest.mark.parametrize("name", ["c.json", "c.jsonl", "c.jsonl.gz"])
+def test_a_fault_right_at_the_beginning_is_status_1_too(tmp_path, capsys, name):
+    (tmp_path / name).write_text('[{"text": 3}]' if name == "c.json" else '{"text": 3}')
+    assert main(["corpus", "check", str(tmp_path / name)]) == 1
+    assert "faulty         1" in capsys.readouterr().out
+
+
+def test_names_that_stand_twice_are_counted(tmp_path, capsys):
+    path = write_jsonl(tmp_path / "c.jsonl", [{"text": f"text {n}", "id": n % 3} for n in range(5)])
+    assert main(["corpus", "check", str(path), "--corpus_id_field", "id"]) == 0
+    assert "same names     2" in capsys.readouterr().out
 
 
 def test_what_is_no_corpus_is_status_2(tmp_path, capsys):

@@ -135,3 +135,19 @@ def test_one_file_does_not_stand_in_for_several_corpora(monkeypatch, tiny_model,
             parsed(monkeypatch, *flags, "--tasks", tasks)
     for tasks in ("infocap_mixed,infocap_mixed_reference,infocap_pydocs", "infocap_custom"):
         assert parsed(monkeypatch, *flags, "--tasks", tasks).tasks
+
+
+def test_the_harness_cache_is_refused_for_token_ids(monkeypatch, tiny_model, corpus_file):
+    flags = (
+        "--model_args", f"pretrained={tiny_model}", "--use_cache", "cache",
+        "--metadata", f"corpus_path={corpus_file}", "max_tokens=64", "--tasks",
+    )  # fmt: skip
+    with pytest.raises(InfocapError, match=r"--use_cache: .* infocap_custom_reference"):
+        parsed(monkeypatch, *flags, "infocap_custom,infocap_custom_reference")
+    assert parsed(monkeypatch, *flags, "infocap_custom").use_cache
+
+
+def test_a_models_own_seed_draws_no_sample(monkeypatch, tiny_model):
+    flags = ("--model_args", f"pretrained={tiny_model},seed=7")
+    assert parsed(monkeypatch, *flags).metadata["seed"] is None
+    assert parsed(monkeypatch, *flags, "--metadata", "seed=3").metadata["seed"] == 3

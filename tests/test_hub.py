@@ -98,6 +98,14 @@ def test_a_body_that_ends_early_is_no_corpus(hub, fetch):
     assert content(fetch()[0]) == TEXTS  # nothing of the short body was kept
 
 
+def test_a_connection_that_breaks_again_and_again_ends_in_one_line(hub, fetch):
+    hub.commit(REPOSITORY, {FILE: TEXTS})
+    hub.breaks = [1000] * 9
+    complaint = fetch()
+    assert "the download failed (RemoteProtocolError" in complaint
+    assert "run it again" in complaint
+
+
 def test_too_many_requests_are_tried_again(hub, fetch):
     hub.commit(REPOSITORY, {FILE: TEXTS})
     hub.statuses = [429, 429]

@@ -89,6 +89,11 @@ def test_the_reference_regime_takes_the_mean_of_text_sizes_to_two_decimals():
     assert 0 < standard_error("text_size_bits_per_token", close) < 0.01
 
 
+def test_two_decimals_as_numpy_rounds():
+    scores = [DocumentScore("a", 963, 320, 9.0, 2**32, -27, "reference")]
+    assert aggregate("text_size_bits_per_token", scores) == np.round(8 * 963 / 320, 2) == 24.08
+
+
 def unrounded(name, scores):
     return METRICS[name].of_measured(measure(sum_scores(scores), shared_constants(scores)))
 

@@ -1,7 +1,9 @@
 """The published protocol against a slow twin of it: one text at a time, everything in full."""
 
+import copy
 import json
 import math
+import pickle
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from infocap_tasks.errors import InfocapError
 from infocap_tasks.reference_documents import cut_reference
 from infocap_tasks.reference_flops import reference_flops_per_token
 from infocap_tasks.texts import Text
+from infocap_tasks.token_text import TokenText
 
 TASK = "infocap_custom_reference"
 LENGTH = 48
@@ -60,9 +63,10 @@ def twin(folder, many):
 
 
 def evaluate(folder, corpus, backend="infocap-hf", batch_size=2, **more):
-    metadata = {"pretrained": str(folder), "corpus_path": str(corpus), "max_tokens": LENGTH, **more}
+    metadata = {"pretrained": str(folder), "corpus_path": str(corpus), "max_tokens": LENGTH}
     if backend == "infocap-hf":
         metadata["bos_policy"] = BOS_POLICY
+    metadata |= more
     arguments = {"pretrained": str(folder), "dtype": "float32"}
     if backend == "hf":
         arguments |= {"softmax_dtype": "float32", "add_bos_token": False}
@@ -145,6 +149,41 @@ def test_cutting_against_the_tokenizer_itself(many, max_tokens):
             sized = tokenizer.decode(ids[1:max_tokens])
             assert document.num_bytes == len(sized.encode())
             assert document.is_whole is (len(ids) <= max_tokens)
+
+
+def test_a_long_text_is_cut_by_its_first_part_as_by_the_whole():
+    text = "the other " * 200 + "数据压缩与预测 " * 3000 + " " * 9000 + "then the end. " * 2000
+    for tokenizer, _ in MODELS.values():
+        (document,) = cut_reference([Text(text, "t", "1")], tokenizer, LENGTH)
+        ids = tokenizer(text, truncation=True, max_length=LENGTH)["input_ids"]
+        assert list(document.token_ids) == ids
+        assert not document.is_whole
+
+
+def test_texts_of_exactly_L_ids_are_not_shorter(models, tmp_path):
+    corpus = write_jsonl(tmp_path / "c.jsonl", [{"text": "x" * n} for n in (47, 48, 49)])
+    _, infocap = evaluate(models["merges"], corpus)
+    assert infocap["corpus"]["num_documents_shorter_than_max_tokens"] == 1
+
+
+def test_what_was_scored_is_told_and_needs_no_metadata_of_the_backend(models, tmp_path):
+    """By the Python API `bos_policy` may be missing: the ids are scored all the same."""
+    corpus = write_jsonl(tmp_path / "c.jsonl", [{"text": text} for text in TEXTS["chinese"]])
+    folder = models["padded_vocabulary"]
+    values, infocap = evaluate(folder, corpus, bos_policy=None)
+    assert infocap["scored_as"] == ["ids"]
+    assert values["nll_bits_per_token"] == pytest.approx(
+        twin(folder, TEXTS["chinese"])[1], abs=1e-5
+    )
+    _, infocap = evaluate(folder, corpus, backend="hf", batch_size=1)
+    assert infocap["scored_as"] == ["strings"]
+
+
+def test_ids_travel_with_the_text():
+    text = TokenText("the other", (1,), (2, 3), 100)
+    for copied in (pickle.loads(pickle.dumps(text)), copy.deepcopy(text)):
+        assert (copied, copied.context_ids, copied.token_ids) == (text, (1,), (2, 3))
+        assert copied.vocabulary_size == 100
 
 
 def test_what_the_protocol_cannot_take(models, tmp_path):

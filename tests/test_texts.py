@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 
@@ -67,7 +68,7 @@ hostile = st.lists(
 @settings(max_examples=40, deadline=None)
 def test_texts_come_back_exactly(tmp_path_factory, form, many, chunk):
     if form == ".txt":
-        many = [text.removeprefix("\ufeff") for text in many]  # at its start a byte order mark
+        many = [text.lstrip("\ufeff") for text in many]  # at its start a byte order mark
     path, names = write_form(tmp_path_factory.mktemp("forms"), form, many)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "_CHUNK_CHARACTERS", chunk)  # arrays are cut at every place
@@ -113,8 +114,8 @@ def test_a_file_that_ends_too_early_never_passes_for_a_shorter_one(tmp_path, for
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("c.json", b'{"text": "a"}\n{"text": "b"}\n', "an array is missing.*named .jsonl"),
-        ("c.json", b'[{"text": "a"} {"text": "b"}]', "',' or '\\]' after item 1 is missing"),
+        ("c.json", b'{"text": "a"}\n{"text": "b"}\n', "not a JSON array; .*named .jsonl"),
+        ("c.json", b'[{"text": "a"} {"text": "b"}]', "',' or '\\]' is missing after item 1"),
         ("c.json", b'[{"text": "a"}, ]', "item 2: not JSON"),
         ("c.json", b'[{"text": "a"}] {}', "text behind the JSON array"),
         ("c.json", b'["a"]', "item 1: a JSON str"),
@@ -248,3 +249,51 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         (num_megabytes,) = read_and_tell_memory(path)
         sizes.append(int(num_megabytes))
     assert sizes[1] - sizes[0] < 20  # MB, for 90 MB more of text
+
+
+def test_where_an_array_is_wrong_not_where_it_ends(tmp_path, monkeypatch):
+    """The error names the fault, though a fault looks like a value that is cut off."""
+    monkeypatch.setattr(reader, "_CHUNK_CHARACTERS", 50)
+    good = ", ".join('{"text": "some text"}' for _ in range(100))
+    (tmp_path / "c.json").write_text(f"[{good}, {{\"text\": 'b'}}, {good}]")
+    loads = read_texts(tmp_path / "c.json", Fields())
+    for _ in range(100):
+        next(loads)
+    with pytest.raises(InfocapError, match=r"item 101: not JSON \(Expecting value\)"):
+        next(loads)
+
+
+def test_a_dictionary_of_one_long_text_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "MAX_TEXT_BYTES", 2**20)
+    values = pyarrow.array(["a" * 2**21] * 3).dictionary_encode()
+    pyarrow.parquet.write_table(pyarrow.table({"text": values}), tmp_path / "c.parquet")
+    assert (tmp_path / "c.parquet").stat().st_size < 200_000
+    with pytest.raises(InfocapError, match="row 1: more than 1 MiB in one text"):
+        read(tmp_path / "c.parquet")
+
+
+def test_names_that_are_no_utf8_are_written_out(tmp_path):
+    """The harness writes them into its results, which would fail at the very end."""
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("the other thing")
+    (text,) = read(tmp_path)
+    for name in (text.document, text.origin):
+        assert name.endswith("caf\\udce9.txt")
+        assert name.encode()
+
+
+@pytest.mark.parametrize("name", [None, 1.5, True, {"x": 1}, "a\ud800"])
+def test_document_names_are_strings_or_numbers(tmp_path, name):
+    write_jsonl(tmp_path / "c.jsonl", [{"text": "a b", "id": name}])
+    with pytest.raises(InfocapError, match="the document's name"):
+        read(tmp_path / "c.jsonl", Fields("text", "id"))
+
+
+def test_a_link_that_leads_back_is_followed_once(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "A.TXT").write_text("a text")
+    (tmp_path / "b" / "back").symlink_to(tmp_path)
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "c.txt").write_text("another text")
+    (tmp_path / "c").symlink_to(elsewhere)
+    assert [text.document for text in read(tmp_path)] == ["b/A.TXT", "c/c.txt"]
