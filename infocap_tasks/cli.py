@@ -72,7 +72,7 @@ _COMMANDS: Mapping[str, Mapping[str, _Command]] = {
             "infocap explain OUT/MODEL_A OUT/MODEL_B --task infocap_mixed -o waterfall.png",
         ),
         "languages": _Command(
-            "bits, tokens and FLOPs to say the same in each language",
+            "bits and tokens to say the same in each language",
             "infocap languages OUT -o languages.png",
         ),
         "bias": _Command(

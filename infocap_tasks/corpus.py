@@ -152,6 +152,13 @@ class FileCorpus(Corpus):
             whole.update(name.encode("utf-8", "surrogateescape") + b"\0" + _digest(path).digest())
         return whole.hexdigest()
 
+    def record(self) -> dict[str, Any]:
+        """Provenance, with the field that names the documents; None where there is no field.
+
+        Then those of a folder have their files' names, all others are only numbered.
+        """
+        return super().record() | {"id_field": self._fields.document}
+
 
 def _digest(path: Path) -> Any:
     digest = hashlib.sha256()

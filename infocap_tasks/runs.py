@@ -53,6 +53,8 @@ class Run:
         standard_errors: by name of the metric, as far as the file holds them.
         documents: what each document adds to the sums; None where the file does not hold them.
         benchmarks: the model's score on each standard task, by the task's name.
+        has_named_documents: whether documents have names of their own, not just numbers, so that
+            the same name in another corpus is the same content.
     """
 
     model: str
@@ -74,6 +76,7 @@ class Run:
     standard_errors: Mapping[str, float] = field(default_factory=dict)
     documents: tuple[DocumentScore, ...] | None = None
     benchmarks: Mapping[str, float] = field(default_factory=dict)
+    has_named_documents: bool = False
 
     def metric(self, name: str) -> float | None:
         """The metric ``name``, in its unit; None where it needs C or H and they are not known."""
@@ -401,6 +404,7 @@ def _run(
             name: values[f"{name}_stderr"] for name in METRICS if f"{name}_stderr" in values
         },
         documents=documents,
+        has_named_documents=_has_named_documents(record, documents),
     )
     _require_agreement(run, values)
     return run
@@ -451,6 +455,15 @@ def _documents(
         for name, size, tokens, bits, is_whole in zip(*lists, strict=True)
     )
     return tuple(scores) or None
+
+
+def _has_named_documents(
+    record: Mapping[str, Any], documents: tuple[DocumentScore, ...] | None
+) -> bool:
+    """By the corpus's field of names; where it has none, or the file is older, by the names."""
+    if _text_or_none(_at(record, "corpus", "id_field"), "corpus.id_field") is not None:
+        return True
+    return any(not score.document.isdecimal() for score in documents or ())
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, float]:

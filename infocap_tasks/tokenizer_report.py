@@ -54,6 +54,11 @@ class TokenizerRow(NamedTuple):
     round_trip: str
     tokens_per_second: float
 
+    @property
+    def is_lossless(self) -> bool:
+        """Whether every text comes back; otherwise its few tokens are no merit."""
+        return self.round_trip == LOSSLESS
+
 
 def measure(tokenizer: LoadedTokenizer, corpus: str, texts: Iterable[Text]) -> TokenizerRow:
     """What the tokenizer makes of the texts of a corpus, whole and without special tokens.
@@ -123,7 +128,7 @@ def _round_trip(text: Text, decoded: str) -> str:
 
 
 def as_table(rows: Sequence[TokenizerRow]) -> str:
-    """One row a tokenizer and corpus; within a corpus the fewest tokens first."""
+    """One row a tokenizer and corpus; within a corpus the fewest tokens first, lossy ones last."""
     cells = [[_CELLS[field](getattr(row, field)) for field in _CELLS] for row in _in_order(rows)]
     return tables.aligned([list(_CELLS), *cells])
 
@@ -152,4 +157,6 @@ _CELLS: Mapping[str, Callable[..., str]] = {
 
 def _in_order(rows: Sequence[TokenizerRow]) -> list[TokenizerRow]:
     corpora = list(dict.fromkeys(row.corpus for row in rows))
-    return sorted(rows, key=lambda row: (corpora.index(row.corpus), row.num_tokens))
+    return sorted(
+        rows, key=lambda row: (corpora.index(row.corpus), not row.is_lossless, row.num_tokens)
+    )

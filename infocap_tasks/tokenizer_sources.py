@@ -57,6 +57,8 @@ def load(name: str, trust_remote_code: bool = False) -> LoadedTokenizer:
     Raises:
         InfocapError: there is no such tokenizer, or what is there is none.
     """
+    if not name.strip():
+        raise InfocapError(f"tokenizer {name!r}: the name is empty; {_ALLOWED}")
     path = Path(name).expanduser()
     if path.is_file():
         return _from_file(name, path)
@@ -83,6 +85,18 @@ _NO_TOKENIZERS = {
 
 
 def _from_file(name: str, path: Path) -> LoadedTokenizer:
+    head = _first_bytes(name, path)
+    if head.startswith(b"GGUF"):
+        return _from_gguf(name, path)
+    if head.startswith((b"{", b"[")):
+        return _from_json(name, path)
+    if _TIKTOKEN_LINE.match(head):
+        return _from_tiktoken_file(name, path)
+    return _from_sentencepiece(name, path)
+
+
+def _first_bytes(name: str, path: Path) -> bytes:
+    """The beginning of a file that may be a tokenizer's."""
     try:
         with path.open("rb") as file:
             head = file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -93,13 +107,7 @@ def _from_file(name: str, path: Path) -> LoadedTokenizer:
     for start, what in _NO_TOKENIZERS.items():
         if head.startswith(start):
             raise InfocapError(f"tokenizer {name}: no tokenizer but {what}; {_ALLOWED}")
-    if head.startswith(b"GGUF"):
-        return _from_gguf(name, path)
-    if head.startswith((b"{", b"[")):
-        return _from_json(name, path)
-    if _TIKTOKEN_LINE.match(head):
-        return _from_tiktoken_file(name, path)
-    return _from_sentencepiece(name, path)
+    return head
 
 
 def _from_gguf(name: str, path: Path) -> LoadedTokenizer:
@@ -115,15 +123,20 @@ def _from_gguf(name: str, path: Path) -> LoadedTokenizer:
     return _of_transformers(name, tokenizer)
 
 
-def _from_json(name: str, path: Path) -> LoadedTokenizer:
+def _read_json(name: str, path: Path) -> tuple[str, Any]:
+    """The file's text and what it holds."""
     try:
         text = path.read_text("utf-8-sig")
-        content = json.loads(text)
+        return text, json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InfocapError(
             f"tokenizer {name}: starts as JSON, but is none ({one_line(error)}); "
             "it may be cut short: fetch it again"
         ) from error
+
+
+def _from_json(name: str, path: Path) -> LoadedTokenizer:
+    text, content = _read_json(name, path)
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         return _from_tokenizer_json(name, text)
     if isinstance(content, dict) and "vocab" in content and "config" in content:
@@ -203,10 +216,12 @@ def _from_tiktoken_name(name: str, encoding_name: str) -> LoadedTokenizer:
     try:
         encoding = tiktoken.get_encoding(encoding_name)
     except Exception as error:  # those of its HTTP library
+        has_file = encoding_name in _TIKTOKEN_FILES.values()  # others take that of one of these
+        or_file = f", or give the file itself ({encoding_name}.tiktoken)" if has_file else ""
         raise InfocapError(
             f"tokenizer {name}: tiktoken cannot get the file of {encoding_name} "
-            f"({type(error).__name__}); give the file itself ({encoding_name}.tiktoken), or set "
-            "TIKTOKEN_CACHE_DIR to a folder where tiktoken has kept it"
+            f"({type(error).__name__}); set TIKTOKEN_CACHE_DIR to a folder where tiktoken has kept "
+            f"it{or_file}"
         ) from error
     return _of_tiktoken(name, encoding, encoding.n_vocab)
 
@@ -275,32 +290,58 @@ def _of_tiktoken(name: str, encoding: Any, vocab_size: int) -> LoadedTokenizer:
 
 _OF_TRANSFORMERS = ("tokenizer.json", "tokenizer_config.json")
 _OF_OTHERS = ("tekken.json", "tokenizer.model", "*.model", "*.tiktoken")
+_VOCABULARIES = ("tokenizer.json", "vocab.*", *_OF_OTHERS, "*.gguf")
 
 
 def _from_folder(name: str, folder: Path, trust_remote_code: bool) -> LoadedTokenizer:
-    if lone := _lone_file(folder):
-        return _from_file(name, lone)
-    readable = (*_OF_TRANSFORMERS, "vocab.*", *_OF_OTHERS, "*.gguf")
+    readable = (*_OF_TRANSFORMERS, *_VOCABULARIES[1:])
     if not _files(folder, readable):
         raise InfocapError(
             f"tokenizer {name}: the folder holds none of {', '.join(readable)}; {_ALLOWED}"
         )
-    return _from_transformers(name, str(folder), trust_remote_code)
+    return _from_files(name, folder, str(folder), trust_remote_code)
 
 
 def _from_hub(name: str, trust_remote_code: bool) -> LoadedTokenizer:
     from huggingface_hub import snapshot_download
 
     try:
-        folder = snapshot_download(name, allow_patterns=[*_OF_TRANSFORMERS, *_OF_OTHERS])
+        folder = snapshot_download(name, allow_patterns=[*_OF_TRANSFORMERS, "vocab.*", *_OF_OTHERS])
     except Exception as error:  # its own, those of its HTTP library, ValueError for odd names
         raise InfocapError(
             f"tokenizer {name}: no file or folder here, no encoding of tiktoken, and the hub "
             f"does not give it ({type(error).__name__}); {_ALLOWED}"
         ) from error
-    if lone := _lone_file(Path(folder)):
+    return _from_files(name, Path(folder), name, trust_remote_code)
+
+
+def _from_files(name: str, folder: Path, model: str, trust_remote_code: bool) -> LoadedTokenizer:
+    """By the only file there is, else by transformers, which calls them all ``model``."""
+    if lone := _lone_file(folder):
         return _from_file(name, lone)
-    return _from_transformers(name, name, trust_remote_code)
+    has_vocabulary = bool(_files(folder, _VOCABULARIES))
+    lack = "" if has_vocabulary else f"it holds none of {', '.join(_VOCABULARIES)}"
+    try:
+        tokenizer = load_any_tokenizer(Pretrained(model, trust_remote_code=trust_remote_code))
+    except InfocapError as error:
+        _refuse_broken_files(name, folder)
+        raise InfocapError(
+            f"tokenizer {name}: transformers cannot read it ({lack or error}); {_ALLOWED}"
+        ) from error
+    if tokenizer.is_fast and lack:  # transformers then makes a vocabulary of a few tokens up
+        raise InfocapError(f"tokenizer {name}: has no vocabulary: {lack}; {_ALLOWED}")
+    return _of_transformers(name, tokenizer)
+
+
+def _refuse_broken_files(name: str, folder: Path) -> None:
+    """Say of the files that transformers reads what would be said of them alone."""
+    for path in _files(folder, _OF_TRANSFORMERS):
+        file = f"{name.rstrip('/')}/{path.name}"
+        if path.name == "tokenizer.json":
+            _from_file(file, path)
+        else:
+            _first_bytes(file, path)
+            _read_json(file, path)
 
 
 def _lone_file(folder: Path) -> Path | None:
@@ -312,11 +353,6 @@ def _lone_file(folder: Path) -> Path | None:
 
 def _files(folder: Path, patterns: Sequence[str]) -> list[Path]:
     return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
-
-
-def _from_transformers(name: str, model: str, trust_remote_code: bool) -> LoadedTokenizer:
-    pretrained = Pretrained(model, trust_remote_code=trust_remote_code)
-    return _of_transformers(name, load_any_tokenizer(pretrained))
 
 
 def _of_transformers(name: str, tokenizer: Any) -> LoadedTokenizer:
@@ -345,9 +381,13 @@ def _of_transformers(name: str, tokenizer: Any) -> LoadedTokenizer:
 _BYTE_TOKEN = re.compile(r"<0x[0-9A-F]{2}>")
 
 
-def _single_byte_tokens(tokenizer: Any) -> Callable[[int], bool]:
+def _single_byte_tokens(tokenizer: Any) -> Callable[[int], bool] | None:
     """Whether a token of ``tokenizers`` stands for one byte, told by how its parts write bytes."""
-    parts = str(tokenizer.pre_tokenizer) + str(tokenizer.decoder)
+    try:
+        whole = json.loads(tokenizer.to_str())
+    except Exception:  # a part written in Python, as RoFormer's; tokenizers has no class for it
+        return None
+    parts = {*_types(whole["pre_tokenizer"]), *_types(whole["decoder"])}
     added = set(tokenizer.get_added_tokens_decoder())
     has_byte_tokens = tokenizer.token_to_id("<0x00>") is not None
 
@@ -355,15 +395,26 @@ def _single_byte_tokens(tokenizer: Any) -> Callable[[int], bool]:
         text = tokenizer.id_to_token(token)
         if token in added:
             return _num_bytes(text) == 1
-        if "ByteLevel(" in parts:
+        if "ByteLevel" in parts:
             return len(text) == 1  # each byte is written as one character
         if has_byte_tokens and _BYTE_TOKEN.fullmatch(text):
             return True
-        if "WordPiece(" in parts:
+        if "WordPiece" in parts:
             text = text.removeprefix("##")
         return _num_bytes(text.replace("▁", " ")) == 1
 
     return is_single_byte
+
+
+def _types(part: Any) -> Iterator[str]:
+    """The types of a part of a tokenizer.json and of the parts that it is a sequence of."""
+    if isinstance(part, dict):
+        if "type" in part:
+            yield part["type"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from _types(inner)
 
 
 def _num_bytes(text: str) -> int:

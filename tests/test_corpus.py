@@ -114,6 +114,12 @@ def test_a_sample_says_what_it_is_of(tmp_path):
     assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_the_record_says_what_names_the_documents(tmp_path):
+    path = write_jsonl(tmp_path / "c.jsonl", [{"text": "a", "id": "x"}])
+    assert open_file(path).record()["id_field"] is None
+    assert open_file(path, corpus_id_field="id", max_documents=1).record()["id_field"] == "id"
+
+
 def test_a_sample_parses_only_its_own_lines(tmp_path):
     path = tmp_path / "c.jsonl"
     path.write_text('{"text": "a b"}\n' + "not JSON\n" * 999)

@@ -11,6 +11,7 @@ from infocap_tasks.analysis.compare import explain
 from infocap_tasks.analysis.explain import SOURCES, Factors, capacity, factors_of, shapley_parts
 from infocap_tasks.cli import main
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.figures.explain import waterfall
 from infocap_tasks.runs import published_runs
 
 FACTORS = st.builds(
@@ -89,6 +90,35 @@ def test_published_models(capsys, tmp_path):
         found["difference"]
     )
     assert [part["source"] for part in found["parts"]] == ["tokenizer", "prediction", "FLOPs"]
+
+
+def test_a_waterfall_stands_on_the_documents_that_are_compared():
+    a = run_of("a", documents([310, 350, 900]))
+    b = run_of("b", documents([300, 340], flops=2e9))
+    found = explain(a, b)
+    of_two = run_of("a", documents([310, 350])).information_capacity
+    assert found.capacity_a == pytest.approx(of_two)
+    assert found.capacity_a != pytest.approx(a.information_capacity, abs=1e-3)
+    assert found.capacity_a - found.capacity_b == pytest.approx(found.difference)
+    (axes,) = waterfall(a, b, found).axes
+    bars = list(axes.patches)
+    assert bars[0].get_height() == found.capacity_b
+    assert bars[-1].get_height() == found.capacity_a
+    first, *_, last = [label.get_text().splitlines()[-1] for label in axes.get_xticklabels()]
+    assert (first, last) == (f"{found.capacity_b:.4f}", f"{found.capacity_a:.4f}")
+    # A line from each bar to the next one, the last at the height of A's.
+    ends = [(*line.get_xdata(), *line.get_ydata()) for line in axes.get_lines()]
+    x = len(bars) - 1
+    assert any(end == pytest.approx((x - 1.3, x + 0.3, *[found.capacity_a] * 2)) for end in ends)
+
+
+def test_the_capacities_are_printed(capsys):
+    assert main(["explain", *PAIR, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["run_a"]["information_capacity"] == pytest.approx(0.242212, abs=2e-6)
+    assert main(["explain", *PAIR]) == 0
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("difference")]
+    assert line.split()[1:] == ["information_capacity", "0.2422", "0.1672", "0.0750"]
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])

@@ -118,6 +118,28 @@ def test_real_files(results):
         assert run.active_params > 0
         assert run.date == written["date"]
         assert [score.document for score in run.documents] == [str(n) for n in range(1, 13)]
+        assert not run.has_named_documents
+
+
+@pytest.mark.parametrize(
+    ("id_field", "names", "is_named"),
+    [
+        ("id", "123456789", True),  # named by numbers of their own
+        (None, "abcdefghi", True),  # files of a folder, modules of Python
+        (None, "123456789", False),
+    ],
+)
+def test_names_of_documents_by_the_field_else_by_the_names(content, tmp_path, id_field, names,
+                                                           is_named):  # fmt: skip
+    for config in (content["configs"][task] for task in ("words_en", "words_zh")):
+        infocap = config["metadata"]["infocap"]
+        infocap["documents"]["document"] = [*names, *names[:3]]
+        infocap["corpus"]["id_field"] = id_field
+        if not id_field:
+            del infocap["corpus"]["id_field"]  # as in older files
+    runs, complaints, _ = read_runs([save(tmp_path, content)])
+    assert complaints == []
+    assert [run.has_named_documents for run in runs] == [is_named] * 2
 
 
 def test_files_and_folders_and_repetitions_are_the_same(results):

@@ -127,7 +127,7 @@ ROWS = [
     row("a/slow.json", "parallel/hi", 1200),
     row("a/slow.json", "parallel/code", 300),
     row("b/fast.json", "parallel/en", 200),
-    row("b/fast.json", "parallel/hi", 300, round_trip="3: at character 0 …"),
+    row("b/fast.json", "parallel/hi", 300),
     row("b/fast.json", "parallel/code", 150, single_byte_token_share=None),
 ]
 
@@ -147,12 +147,36 @@ def test_renderers_keep_corpora_together_the_fewest_tokens_first():
     assert lines[4].split()[header.split().index("single_byte_token_share")] == "-"
 
 
-def test_the_heat_map_counts_against_english_and_marks_losses():
+LOSSY_ROWS = [
+    row("c/lossy.json", corpus, 20, round_trip="3: at character 0 …")
+    for corpus in dict.fromkeys(r.corpus for r in ROWS)
+]
+
+
+def test_what_loses_text_comes_last_and_measures_nothing():
+    records = json.loads(RENDERERS["json"]([*LOSSY_ROWS, *ROWS]))
+    assert [r["tokenizer"][0] for r in records] == ["b", "a", "c"] * 3
+    names = {"parallel/en": "English", "parallel/hi": "Hindi"}
+    languages, others = heat_map([*LOSSY_ROWS, *ROWS], names).axes
+    assert languages.get_title(loc="left").endswith("1.00 = English, fast.json")
+    large = [text.get_text() for text in languages.texts[:12:2]]
+    assert large == ["1.00", "1.50", "2.00", "6.00", "0.10†", "0.10†"]
+    assert [text.get_text() for text in others.texts[::2]] == ["1.00", "2.00", "0.13†"]
+    assert languages.images[0].norm.vmin == 1
+    assert languages.images[0].norm.vmax == 6
+
+
+def test_where_all_lose_text_the_fewest_tokens_measure():
+    (axes,) = heat_map(LOSSY_ROWS[:1], {"parallel/en": "English"}).axes
+    assert axes.texts[0].get_text() == "1.00†"
+
+
+def test_the_heat_map_counts_against_english():
     figure = heat_map(ROWS, {"parallel/en": "English", "parallel/hi": "Hindi"})
     languages, others = figure.axes
     assert languages.get_title(loc="left") == "Tokens for the same texts; 1.00 = English, fast.json"
     large = [text.get_text() for text in languages.texts[:8:2]]
-    assert large == ["1.00", "1.50†", "2.00", "6.00"]  # the cheapest tokenizer first
+    assert large == ["1.00", "1.50", "2.00", "6.00"]  # the cheapest tokenizer first
     small = [text.get_text() for text in languages.texts[1:8:2]]
     assert small == ["6.00", "4.00", "3.00", "1.00"]
     assert [label.get_text() for label in languages.get_xticklabels()] == ["English", "Hindi"]
@@ -207,10 +231,10 @@ def test_the_command_on_a_file_and_on_an_embedded_corpus(
     streams = capsys.readouterr()
     records = json.loads(streams.out)
     assert [(r["corpus"], r["tokenizer"]) for r in records] == [
-        (corpus, name) for corpus in ("my.jsonl", "pydocs") for name in (lossy_json, byte_json)
+        (corpus, name) for corpus in ("my.jsonl", "pydocs") for name in (byte_json, lossy_json)
     ]
-    assert records[0]["round_trip"].startswith("1: at character 0 'The theory o'")  # line 1
-    assert records[3]["num_bytes"] == sum(
+    assert records[1]["round_trip"].startswith("1: at character 0 'The theory o'")  # line 1
+    assert records[2]["num_bytes"] == sum(
         len(text.text.encode()) for text in open_corpus({"corpus": "pydocs"})
     )
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
@@ -226,6 +250,12 @@ def test_the_command_takes_the_parallel_texts_by_default(byte_json, capsys):
     assert languages == ["en", "de", "fr", "es", "ru", "ar", "hi", "zh", "ja", "ko", "code"]
     assert all(row["num_bytes"] == row["num_tokens"] for row in rows)
     assert {row["round_trip"] for row in rows} == {"yes"}
+
+
+def test_parallel_passages_go_by_their_ids(lossy_json, capsys):
+    assert main(["tokenizers", lossy_json, "--format", "csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert {row["round_trip"].partition(":")[0] for row in rows[:10]} == {"01-news"}
 
 
 @pytest.mark.parametrize(
@@ -256,3 +286,4 @@ def test_help_explains_every_column(capsys):
         main(["tokenizers", "--help"])
     text = capsys.readouterr().out
     assert all(field in text for field in TokenizerRow._fields)
+    assert 'gguf for .gguf files\nwith `pip install "infocap-tasks[demo]"`' in text

@@ -11,9 +11,10 @@ import sentencepiece
 import tiktoken
 from conftest import TEXTS, byte_fallback_tokenizer, byte_tokenizer
 from real_files import MISTRAL_SENTENCEPIECE, MISTRAL_TEKKEN, SMOLLM2_GGUF, unpack_ranks
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, pre_tokenizers
 from transformers import AutoTokenizer, ByT5Tokenizer
 
+from infocap_tasks import tokenizer_sources
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.tokenizer_sources import load
 
@@ -46,6 +47,26 @@ def test_tokenizer_json_as_the_library_reads_it(tmp_path):
     (ids,) = loaded.encode_batch(["the é"])
     assert bytes_of(loaded, ids) == [False, True, True, True]  # the, space, two bytes
     assert loaded.decode(ids) == "the é"
+
+
+def test_byte_level_is_seen_behind_any_number_of_other_parts(tmp_path):
+    tokenizer = byte_tokenizer(merges=True).backend_tokenizer
+    others = [pre_tokenizers.Split(Regex(f"{'x' * 200}{i}"), "isolated") for i in range(9)]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*others, tokenizer.pre_tokenizer])
+    tokenizer.decoder = None
+    assert "ByteLevel" not in str(tokenizer.pre_tokenizer)
+    tokenizer.save(str(tmp_path / "t.json"))
+    loaded = load(str(tmp_path / "t.json"))
+    (ids,) = loaded.encode_batch(["the é"])
+    assert bytes_of(loaded, ids) == [False, True, True, True]
+
+
+def test_parts_written_in_python_tell_no_bytes(tiny_model, monkeypatch):
+    tokenizer = byte_tokenizer()
+    custom = pre_tokenizers.PreTokenizer.custom(object())
+    tokenizer.backend_tokenizer.pre_tokenizer = custom
+    monkeypatch.setattr(tokenizer_sources, "load_any_tokenizer", lambda _: tokenizer)
+    assert load(str(tiny_model)).is_single_byte is None
 
 
 def test_truncation_padding_and_bos_of_the_file_are_left_out(tmp_path):
@@ -242,12 +263,47 @@ def test_what_is_not_there_is_refused(tmp_path, monkeypatch):
     assert_refused("none.gguf", "no such file or folder")
     assert_refused("nobody/nothing", "the hub does not give it")
     assert_refused(str(tmp_path), "the folder holds none of tokenizer.json")
+    for name in ("", " "):
+        with pytest.raises(InfocapError, match=f"tokenizer '{name}': the name is empty"):
+            load(name)
+
+
+def test_an_encoding_whose_file_tiktoken_cannot_get(tmp_path, monkeypatch):
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
-    assert_refused("p50k_base", "tiktoken cannot get the file of p50k_base")
+    assert_refused("p50k_base", "give the file itself (p50k_base.tiktoken)")
+    for name in ("o200k_harmony", "p50k_edit", "gpt2"):  # made from another one's file
+        with pytest.raises(InfocapError, match=f"cannot get the file of {name}") as error:
+            load(name)
+        assert "give the file" not in str(error.value)
 
 
-def test_an_unreadable_vocabulary_in_a_folder_is_refused(tmp_path):
-    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"type": "Future"}}))
-    with pytest.raises(InfocapError, match="no tokenizer for model") as error:
-        load(str(tmp_path))
-    assert "\n" not in str(error.value)
+def assert_folder_refused(folder, files, named, complaint):
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    with pytest.raises(InfocapError) as error:
+        load(str(folder))
+    (line,) = str(error.value).splitlines()
+    assert line.startswith(f"tokenizer {folder}{named}: ")
+    assert complaint in line
+
+
+@pytest.mark.parametrize("name", [name for name in WRONG if name.endswith(".json")])
+def test_a_wrong_file_in_a_folder_is_refused_as_if_it_were_given(tmp_path, name):
+    content, complaint = WRONG[name]
+    files = {"tokenizer.json": content}
+    assert_folder_refused(tmp_path / "a", files, "/tokenizer.json", complaint)
+    files["tokenizer_config.json"] = b'{"tokenizer_class": "PreTrainedTokenizerFast"}'
+    assert_folder_refused(tmp_path / "b", files, "/tokenizer.json", complaint)
+
+
+def test_a_folder_with_a_wrong_config_or_with_a_config_only_is_refused(tmp_path):
+    whole = byte_tokenizer().backend_tokenizer.to_str().encode()
+    for number, name in enumerate(("jpeg.json", "page.json", "cut.json")):
+        content, complaint = WRONG[name]
+        files = {"tokenizer.json": whole, "tokenizer_config.json": content}
+        assert_folder_refused(tmp_path / str(number), files, "/tokenizer_config.json", complaint)
+    # Of the last two transformers makes a tokenizer of a few special tokens.
+    for name in ("PreTrainedTokenizerFast", "LlamaTokenizer", "BertTokenizer"):
+        files = {"tokenizer_config.json": json.dumps({"tokenizer_class": name}).encode()}
+        assert_folder_refused(tmp_path / name, files, "", "holds none of tokenizer.json, vocab.*")

@@ -52,6 +52,9 @@ class Comparison:
     """IC of run A less IC of run B.
 
     Attributes:
+        capacity_a: IC of run A over the documents that both have; of its totals where they are not
+            known.
+        capacity_b: the same of run B.
         difference: in bits per token and doubling of N.
         interval: of the difference, at 95 %; None where the documents are not known.
         probability: share of the samples of documents on which A is better, ties shared; None where
@@ -60,6 +63,8 @@ class Comparison:
         parts: by factor; they sum to the difference.
     """
 
+    capacity_a: float
+    capacity_b: float
     difference: float
     interval: Interval | None
     probability: float | None
@@ -84,6 +89,8 @@ def compare(a: Run, b: Run, seed: int = 0) -> Comparison:
         for run, column in zip(runs, columns, strict=True)
     )
     return Comparison(
+        capacity_a=float(capacity(of_a)),
+        capacity_b=float(capacity(of_b)),
         difference=float(result.estimates[0]),
         interval=result.intervals[0],
         probability=float((differences > 0).mean() + (differences == 0).mean() / 2),
@@ -109,6 +116,8 @@ def explain(a: Run, b: Run) -> Comparison:
     of_a, of_b = factors_of(a), factors_of(b)
     parts = [float(part) for part in shapley_parts(of_a, of_b)]
     return Comparison(
+        capacity_a=float(capacity(of_a)),
+        capacity_b=float(capacity(of_b)),
         difference=float(capacity(of_a) - capacity(of_b)),
         interval=None,
         probability=None,

@@ -1,20 +1,25 @@
-"""What it costs a model to say the same thing in each language.
+"""What a model takes to say the same thing in each language: bits and tokens.
 
-Corpora are parallel where their documents have the same names: then passages are paired and drawn
-together, and the totals of bits and tokens are those of the same content. FLOPs are N times the
-tokens, so they have the ratio of the tokens. Passages that were cut in some language are left out
-of all, since a cut passage no longer says the same.
+Corpora are parallel where their documents have names of their own and share at least two: then
+passages are paired by name and drawn together, and the totals of bits and tokens are those of the
+same content. Passages that are missing or were cut in some language are left out of all, since a
+cut passage no longer says the same.
 
-Other corpora are drawn independently, and only what a byte costs is compared.
+Other corpora are drawn independently, and only bits and tokens per byte are compared.
+
+N times the tokens stands beside the tokens to weigh them between models. It has the ratio of the
+tokens, and it is not what the passages cost: N is averaged over all positions up to L, and passages
+are shorter.
 
 A model's linguistic bias is the coefficient of variation over the languages, standard deviation
-(of the population) over mean: of the bits for the same content, and of its tokens, hence its FLOPs;
-of corpora that are not parallel, of bits and tokens per byte. 0 means that all cost the same.
+(of the population) over mean: of the bits for the same content, and of its tokens; of corpora that
+are not parallel, of bits and tokens per byte. 0 means that all take the same.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -32,6 +37,7 @@ from infocap_tasks.analysis.bootstrap import (
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import Sums
 from infocap_tasks.runs import Run
+from infocap_tasks.texts import FORMS
 
 Measure = Callable[[Run, Sums], Array]
 
@@ -58,7 +64,7 @@ class Language:
     """One language of a model.
 
     Attributes:
-        language: the task's name without what all tasks share.
+        language: the task's name, or the corpus's where tasks are one, without what all share.
         run: the model's run on it.
         values: by measure: ``nll_bits`` and ``num_tokens`` in all, where corpora are parallel,
             ``bits_per_byte``, and ``tokens_per_byte`` where they are not.
@@ -71,10 +77,11 @@ class Language:
     ratios: Mapping[str, Estimate]
 
     @property
-    def flops(self) -> tuple[str, float]:
-        """N times the tokens: FLOPs in all for the same content, else FLOPs per byte."""
+    def flops_times_tokens(self) -> tuple[str, float]:
+        """N, the mean over L positions, times the tokens or the tokens per byte; with its name."""
         if "num_tokens" in self.values:
-            return "flops", self.run.flops_per_token * self.values["num_tokens"]
+            times_tokens = self.run.flops_per_token * self.values["num_tokens"]
+            return "flops_per_token_times_num_tokens", times_tokens
         return "flops_per_byte", self.run.flops_per_token * self.values["tokens_per_byte"]
 
 
@@ -84,112 +91,151 @@ class Languages:
 
     Attributes:
         model: the model's name.
-        is_parallel: whether the corpora have the same documents.
+        is_parallel: whether passages are paired.
         num_documents: of parallel corpora, the passages that count; else those of all corpora.
-        num_cut: passages left out because they were cut in some language.
-        left_out: tasks whose documents are not those of the baseline, where others' are.
         languages: the baseline first.
         variation: linguistic bias by measure.
+        num_missing: passages left out because some language does not have them.
+        num_cut: passages left out because they were cut in some language.
+        left_out: languages that cannot be paired with the baseline, where others can.
     """
 
     model: str
     is_parallel: bool
     num_documents: int
-    num_cut: int
-    left_out: list[str]
     languages: list[Language]
     variation: Mapping[str, Estimate]
+    num_missing: int = 0
+    num_cut: int = 0
+    left_out: Sequence[str] = ()
 
 
 def languages(runs: Sequence[Run], baseline: str | None = None, seed: int = 0) -> list[Languages]:
     """The languages of each model that has two of them.
 
     Args:
-        runs: runs of one or more models on one or more tasks, one a language.
-        baseline: the task that the others are relative to; by default the one ending in ``_en``.
+        runs: runs of one or more models on one or more tasks or corpora, one a language.
+        baseline: the language or task that the others are relative to; by default the one whose
+            name ends in ``_en`` or ``_en_reference``.
         seed: of the samples of passages.
 
     Raises:
-        InfocapError: no model has two tasks, none of them is the baseline, or a run holds no
-            documents.
+        InfocapError: no model has two languages, none of them is the baseline, or a run holds
+            no documents.
     """
     by_model = defaultdict(list)
-    for run in sorted(runs, key=lambda run: run.task):
+    for run in sorted(runs, key=lambda run: (run.task, run.corpus)):
         by_model[run.model].append(run)
     several = {model: group for model, group in by_model.items() if len(group) > 1}
     if not several:
         raise InfocapError(
-            "no model here has two tasks to compare; score one on a group of languages, such as "
-            "infocap eval --tasks infocap_parallel"
+            "no model here has two languages to compare; score one on a group of languages, such "
+            "as infocap eval --tasks infocap_parallel"
         )
-    return [_of_model(group, _baseline(group, baseline), seed) for group in several.values()]
+    return [_of_model(_by_label(group), baseline, seed) for group in several.values()]
 
 
-def _baseline(runs: Sequence[Run], task: str | None) -> Run:
+def _by_label(runs: Sequence[Run]) -> dict[str, Run]:
+    """Runs by what tells them apart: task or corpus, without the words that all begin with."""
+    tasks = Counter(run.task for run in runs)
+    names = [run.task if tasks[run.task] == 1 else _corpus_stem(run.corpus) for run in runs]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InfocapError(
+            f"{runs[0].model}: has two runs of one task on other texts named {twice[0]}; give the "
+            "results of one, or name each language's corpus after it"
+        )
+    words = [name.split("_") for name in names]
+    shared = 0
+    while all(len(w) > shared + 1 and w[shared] == words[0][shared] for w in words):
+        shared += 1
+    labels = ["_".join(w[shared:]) for w in words]
+    return dict(zip(labels, runs, strict=True))
+
+
+def _corpus_stem(name: str) -> str:
+    """A corpus's name without the ending of its form: en of en.jsonl.gz."""
+    return next((name[: -len(form)] for form in FORMS if name.lower().endswith(form)), name)
+
+
+_ENGLISH = re.compile(r"(^|[^a-z])en(_reference)?$")
+
+
+def _baseline(by_label: Mapping[str, Run], wanted: str | None) -> str:
+    """The label of the run that is the baseline."""
+    runs = list(by_label.values())
     for name in ("regime", "max_tokens"):
         if len({getattr(run, name) for run in runs}) > 1:
             raise InfocapError(
                 f"{runs[0].model}: its runs differ in {name}; give only results that agree in it"
             )
-    if len({run.task for run in runs}) < len(runs):
-        raise InfocapError(
-            f"{runs[0].model}: has two runs of one task on other texts; give the results of one"
-        )
-    found = [run for run in runs if (run.task == task if task else run.task.endswith("_en"))]
+    found = [
+        label
+        for label, run in by_label.items()
+        if any(name == wanted if wanted else _ENGLISH.search(name) for name in (label, run.task))
+    ]
     if len(found) != 1:
-        wanted = f"the task {task}" if task else "one task that ends in _en"
+        is_it = wanted or "the one language that ends in _en or _en_reference"
         raise InfocapError(
-            f"{runs[0].model}: the baseline is {wanted}, and its tasks are "
-            f"{', '.join(run.task for run in runs)}; choose one with --baseline TASK"
+            f"{runs[0].model}: the baseline is {is_it}, and its languages are "
+            f"{', '.join(by_label)}; choose one with --baseline LANGUAGE"
         )
     return found[0]
 
 
-def _of_model(runs: Sequence[Run], baseline: Run, seed: int) -> Languages:
-    for run in runs:
+def _of_model(by_label: Mapping[str, Run], wanted: str | None, seed: int) -> Languages:
+    for run in by_label.values():
         if not run.documents or len(run.documents) < 2:
             raise InfocapError(
                 f"{run.model}: {run.source} holds fewer than two documents of {run.task}; score it "
                 "again with this version and more texts"
             )
-    names = _unique_names(baseline)
-    parallel = [run for run in runs if run is not baseline and names & _unique_names(run) == names]
-    if not parallel:
-        others = [run for run in runs if run is not baseline]
-        groups = [[document_columns(run)] for run in (baseline, *others)]
-        return _measured([baseline, *others], groups, _OF_BYTES, 0, [], seed)
-    together = [baseline, *parallel]
-    whole = _never_cut(together, names)
+    first = _baseline(by_label, wanted)
+    others = [label for label in by_label if label != first]
+    names = {label: _names_to_pair(run) for label, run in by_label.items()}
+    parallel = [first, *(label for label in others if len(names[first] & names[label]) >= 2)]
+    if len(parallel) == 1:
+        runs = {label: by_label[label] for label in (first, *others)}
+        groups = [[document_columns(run)] for run in runs.values()]
+        return _measured(runs, groups, _OF_BYTES, seed)
+    runs = {label: by_label[label] for label in parallel}
+    shared = frozenset.intersection(*(names[label] for label in parallel))
+    whole = _never_cut(runs.values(), shared)
     if len(whole) < 2:
         raise InfocapError(
-            f"{baseline.model}: of {len(names)} passages {len(whole)} stay below L = "
-            f"{baseline.max_tokens} tokens in all languages; score with a larger max_tokens"
+            f"{by_label[first].model}: {', '.join(parallel)} share {len(shared)} passages, of "
+            f"which {len(whole)} stay below L = {by_label[first].max_tokens} tokens in all of "
+            "them, and two are needed; score with a larger max_tokens, or leave a language out"
         )
-    left_out = [run.task for run in runs if run not in together]
-    columns = [document_columns(run, whole) for run in together]
-    return _measured(together, [columns], _OF_SAME_CONTENT, len(names) - len(whole), left_out, seed)
+    columns = [document_columns(run, whole) for run in runs.values()]
+    return replace(
+        _measured(runs, [columns], _OF_SAME_CONTENT, seed),
+        num_missing=len(frozenset.union(*(names[label] for label in parallel)) - shared),
+        num_cut=len(shared) - len(whole),
+        left_out=[label for label in others if label not in runs],
+    )
 
 
-def _unique_names(run: Run) -> frozenset[str]:
-    """The names of the documents; none where two share one, since they cannot be paired."""
+def _names_to_pair(run: Run) -> frozenset[str]:
+    """The names of the documents; none where they are mere numbers, or two share one."""
     names = document_names(run)
-    return frozenset(names) if len(set(names)) == len(names) else frozenset()
+    can_pair = run.has_named_documents and len(set(names)) == len(names)
+    return frozenset(names if can_pair else ())
 
 
-def _never_cut(runs: Sequence[Run], names: frozenset[str]) -> list[str]:
+def _never_cut(runs: Iterable[Run], names: frozenset[str]) -> list[str]:
     cut = {score.document for run in runs for score in run.documents or () if not score.is_whole}
     return sorted(names - cut)
 
 
 def _measured(
-    runs: Sequence[Run],
+    by_label: Mapping[str, Run],
     groups: Sequence[Group],
     measures: Mapping[str, Measure],
-    num_cut: int,
-    left_out: list[str],
     seed: int,
 ) -> Languages:
     """Values and ratios of all runs, the baseline first, and the variation over them."""
+    runs = list(by_label.values())
     result = bootstrap(partial(_statistic, runs, measures), groups, seed=seed)
     # In the order of the statistic: values, ratios, variation.
     pairs = zip(result.estimates.tolist(), result.intervals, strict=True)
@@ -197,14 +243,10 @@ def _measured(
     width = len(measures)
     chunks = [estimates[at : at + width] for at in range(0, len(estimates), width)]
     values, ratios, variation = chunks[: len(runs)], chunks[len(runs) : -1], chunks[-1]
-    labels = _labels([run.task for run in runs])
-    is_parallel = len(groups) == 1
     return Languages(
         model=runs[0].model,
-        is_parallel=is_parallel,
+        is_parallel=len(groups) == 1,
         num_documents=sum(len(group[0].num_tokens) for group in groups),
-        num_cut=num_cut,
-        left_out=left_out,
         languages=[
             Language(
                 label,
@@ -212,7 +254,7 @@ def _measured(
                 {name: estimate.value for name, estimate in zip(measures, value, strict=True)},
                 dict(zip(measures, ratio, strict=True)),
             )
-            for label, run, value, ratio in zip(labels, runs, values, ratios, strict=True)
+            for (label, run), value, ratio in zip(by_label.items(), values, ratios, strict=True)
         ],
         variation=dict(zip(measures, variation, strict=True)),
     )
@@ -232,12 +274,3 @@ def _statistic(
     parts = [values, values / values[0], (values.std(axis=0) / values.mean(axis=0))[np.newaxis]]
     flat: Array = np.concatenate(parts).reshape(-1, values.shape[2]).T
     return flat
-
-
-def _labels(tasks: Sequence[str]) -> list[str]:
-    """What tells the tasks apart: their names without the words that they all begin with."""
-    words = [task.split("_") for task in tasks]
-    shared = 0
-    while all(len(w) > shared + 1 and w[shared] == words[0][shared] for w in words):
-        shared += 1
-    return ["_".join(w[shared:]) for w in words]

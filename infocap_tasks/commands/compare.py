@@ -64,8 +64,8 @@ def show(options: argparse.Namespace, a: Run, b: Run, comparison: Comparison) ->
     """The parts as a table, the difference in words below it."""
     rows = rows_of(comparison)
     record = {
-        "run_a": _about(a),
-        "run_b": _about(b),
+        "run_a": _about(a, comparison.capacity_a),
+        "run_b": _about(b, comparison.capacity_b),
         "difference": comparison.difference,
         "interval": comparison.interval,
         "probability": comparison.probability,
@@ -76,7 +76,7 @@ def show(options: argparse.Namespace, a: Run, b: Run, comparison: Comparison) ->
 
 
 def rows_of(comparison: Comparison) -> list[dict[str, Any]]:
-    """A row for each factor, and one for the difference that they sum to."""
+    """A row for each factor, and one for IC and the difference that the parts sum to."""
     rows = [
         {
             "source": part.source,
@@ -92,9 +92,9 @@ def rows_of(comparison: Comparison) -> list[dict[str, Any]]:
     ]
     total = {
         "source": TOTAL,
-        "factor": None,
-        "run_a": None,
-        "run_b": None,
+        "factor": "information_capacity",
+        "run_a": comparison.capacity_a,
+        "run_b": comparison.capacity_b,
         "information_capacity": comparison.difference,
         "low": comparison.interval and comparison.interval.low,
         "high": comparison.interval and comparison.interval.high,
@@ -102,12 +102,12 @@ def rows_of(comparison: Comparison) -> list[dict[str, Any]]:
     return [*rows, total]
 
 
-def _about(run: Run) -> dict[str, Any]:
+def _about(run: Run, information_capacity: float) -> dict[str, Any]:
     return {
         "model": run.model,
         "task": run.task,
         "regime": run.regime,
-        "information_capacity": run.information_capacity,
+        "information_capacity": information_capacity,
         "source": run.source,
     }
 

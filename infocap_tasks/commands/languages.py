@@ -1,4 +1,4 @@
-"""``infocap languages``: what it costs a model to say the same in each language."""
+"""``infocap languages``: what a model takes to say the same in each language."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,14 +10,18 @@ from infocap_tasks.commands.shared import add_results, emit, select_runs
 from infocap_tasks.tables import RENDERERS
 
 _DESCRIPTION = """\
-Bits, tokens and FLOPs that a model takes to say the same in each language, and relative to the
-baseline (English, the task that ends in _en). Corpora whose documents have the same names, as those
-of infocap_parallel, are parallel: their passages are paired, and passages that were cut in some
-language are left out. Of other corpora only what a byte costs is compared. FLOPs are N times the
-tokens, so their ratio is that of the tokens.
+Bits and tokens that a model takes to say the same in each language, and relative to the baseline
+(English: the task or corpus that ends in _en or _en_reference). A language is a task, or a corpus
+where several were scored with one task, as infocap_custom. Corpora whose documents have names of
+their own (corpus_id_field) and share them, as those of infocap_parallel, are parallel: passages are
+paired, and those that are missing or were cut in some language are left out. Of other corpora only
+bits and tokens per byte are compared.
+
+flops_per_token_times_num_tokens is N times the tokens. It weighs tokens between models; it is not
+what the passages cost, since N is the mean over all positions up to L and passages are shorter.
 
 Linguistic bias is standard deviation over mean of the languages' bits (and of their tokens): 0
-where all languages cost the same. Intervals (95 %) are over passages.
+where all languages take the same. Intervals (95 %) are over passages.
 """
 
 
@@ -30,7 +34,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     add_results(parser)
     parser.add_argument(
-        "--baseline", metavar="TASK", help="what ratios are relative to (default: ends in _en)"
+        "--baseline",
+        metavar="LANGUAGE",
+        help="what ratios are relative to: a language as it is printed, or a task "
+        "(default: ends in _en or _en_reference)",
     )
     add_output(parser, list(RENDERERS), chart="draws the ratios")
     parser.set_defaults(run=run)
@@ -58,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 def _rows(of_model: Languages) -> list[dict[str, Any]]:
     rows = []
     for language in of_model.languages:
-        flops_name, flops = language.flops
+        flops_name, flops = language.flops_times_tokens
         row = {
             "model": of_model.model,
             "language": language.language,
@@ -92,6 +99,9 @@ def _shown(of_model: Languages) -> list[dict[str, Any]]:
     return shown
 
 
+_NO_PAIRS = "fewer than two documents have a name of their own that the baseline has too"
+
+
 def _lines(of_model: Languages) -> Sequence[str]:
     kind = "parallel passages" if of_model.is_parallel else "documents, not parallel"
     lines = [
@@ -100,10 +110,14 @@ def _lines(of_model: Languages) -> Sequence[str]:
         + ", ".join(f"{_with_interval(v)} in {name}" for name, v in of_model.variation.items())
         + "."
     ]
+    if not of_model.is_parallel:
+        lines.append(f"  Not paired: {_NO_PAIRS}.")
+    if of_model.num_missing:
+        lines.append(f"  {of_model.num_missing} passages left out: not in every language.")
     if of_model.num_cut:
         lines.append(f"  {of_model.num_cut} passages left out: L may have cut them.")
     if of_model.left_out:
-        lines.append(f"  Left out, with other documents: {', '.join(of_model.left_out)}.")
+        lines.append(f"  Left out, {', '.join(of_model.left_out)}: {_NO_PAIRS}.")
     return lines
 
 
@@ -112,8 +126,9 @@ def _record(of_model: Languages) -> dict[str, Any]:
         "model": of_model.model,
         "is_parallel": of_model.is_parallel,
         "num_documents": of_model.num_documents,
+        "num_missing": of_model.num_missing,
         "num_cut": of_model.num_cut,
-        "left_out": of_model.left_out,
+        "left_out": list(of_model.left_out),
         "baseline": of_model.languages[0].language,
         "variation": {
             name: {"value": estimate.value, "interval": estimate.interval}

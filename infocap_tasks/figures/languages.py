@@ -1,4 +1,4 @@
-"""What each language costs relative to the baseline: a dot with its interval for each measure."""
+"""What each language takes relative to the baseline: a dot with its interval for each measure."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "nll_bits": "bits",
-    "num_tokens": "tokens and FLOPs",
+    "num_tokens": "tokens",
     "bits_per_byte": "bits per byte",
-    "tokens_per_byte": "tokens and FLOPs per byte",
+    "tokens_per_byte": "tokens per byte",
 }
 _MARKERS = ("o", "s", "^")
 

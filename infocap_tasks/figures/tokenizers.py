@@ -5,7 +5,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from infocap_tasks.figures import style
-from infocap_tasks.tokenizer_report import LOSSLESS, TokenizerRow
+from infocap_tasks.tokenizer_report import TokenizerRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +46,9 @@ def heat_map(rows: Sequence[TokenizerRow], languages: Mapping[str, str]) -> "Fig
     tells whether a tokenizer is fair, down a column which one is cheap. The small number is bytes
     per token. Corpora that are no translations stand apart, against the fewest in their column.
 
+    A tokenizer that loses text is no measure of others: 1.00 and the colours are those of the
+    tokenizers that give all of the column's texts back, if any does, and it stands last.
+
     Args:
         rows: one for each tokenizer and corpus.
         languages: the corpora that are translations of one another, English first, to their
@@ -70,7 +73,7 @@ def _figure(
     height = _ABOVE + cells_height + _BELOW
     figure = Figure(figsize=(width, height), facecolor="white")
     scale = _colour_scale(
-        [_ratio(row, p) for p in panels for row in rows if row.corpus in p.labels]
+        [_ratio(row, p) for p in panels for row in _lossless(rows) if row.corpus in p.labels]
     )
     cells = {(row.tokenizer, row.corpus): row for row in rows}
     for panel in panels:
@@ -86,13 +89,19 @@ def _figure(
     return figure
 
 
+def _lossless(rows: Sequence[TokenizerRow]) -> Sequence[TokenizerRow]:
+    """The rows whose tokens stand for the whole texts; all of them where none do."""
+    return [row for row in rows if row.is_lossless] or rows
+
+
 def _cheapest_first(rows: Sequence[TokenizerRow], panel: _Panel) -> list[str]:
-    """Tokenizers by the mean of the numbers that their row shows."""
+    """Tokenizers by the mean of the numbers that their row shows; those that lose text last."""
+    lossy = {row.tokenizer for row in rows if not row.is_lossless}
     totals: dict[str, float] = {}
     for row in rows:
         if row.corpus in panel.labels:
             totals[row.tokenizer] = totals.get(row.tokenizer, 0) + _ratio(row, panel)
-    return sorted(totals, key=lambda tokenizer: totals[tokenizer])
+    return sorted(totals, key=lambda tokenizer: (tokenizer in lossy, totals[tokenizer]))
 
 
 def _cell_width(panel: _Panel) -> float:
@@ -111,7 +120,8 @@ def _colour_scale(ratios: Sequence[float]) -> "LogNorm":
 
 def _panels(rows: Sequence[TokenizerRow], languages: Mapping[str, str]) -> list[_Panel]:
     corpora = list(dict.fromkeys(row.corpus for row in rows))
-    fewest = {c: min(row.num_tokens for row in rows if row.corpus == c) for c in corpora}
+    best = {corpus: _cheapest([row for row in rows if row.corpus == corpus]) for corpus in corpora}
+    fewest = {corpus: row.num_tokens for corpus, row in best.items()}
     translated = {corpus: languages[corpus] for corpus in corpora if corpus in languages}
     others = {
         corpus: _short_names(corpora)[corpus] for corpus in corpora if corpus not in languages
@@ -119,13 +129,16 @@ def _panels(rows: Sequence[TokenizerRow], languages: Mapping[str, str]) -> list[
     panels = []
     if translated:
         english = next(iter(translated))
-        (best, *_) = (r for r in rows if r.corpus == english and r.num_tokens == fewest[english])
-        name = _short_names([row.tokenizer for row in rows])[best.tokenizer]
+        name = _short_names([row.tokenizer for row in rows])[best[english].tokenizer]
         title = f"Tokens for the same texts; 1.00 = {translated[english]}, {name}"
         panels.append(_Panel(title, translated, dict.fromkeys(translated, fewest[english])))
     if others:
         panels.append(_Panel("Tokens; 1.00 = fewest", others, fewest))
     return panels
+
+
+def _cheapest(rows: Sequence[TokenizerRow]) -> TokenizerRow:
+    return min(_lossless(rows), key=lambda row: row.num_tokens)
 
 
 def _short_names(names: Sequence[str]) -> dict[str, str]:
@@ -159,7 +172,7 @@ def _draw_panel(
     for y, line in enumerate(cells):
         for x, row in enumerate(line):
             colour = style.readable_on(image.cmap(scale(ratios[y][x])))
-            lossy = "" if row.round_trip == LOSSLESS else _LOSSY
+            lossy = "" if row.is_lossless else _LOSSY
             large, small = f"{ratios[y][x]:.2f}{lossy}", f"{row.bytes_per_token:.2f}"
             axes.text(x, y - 0.14, large, ha="center", va="center", color=colour)
             axes.text(x, y + 0.26, small, ha="center", va="center", color=colour, fontsize=8)
@@ -192,6 +205,8 @@ def _label_rows(axes: "Axes", labels: Sequence[tuple[str, str]]) -> None:
 
 def _legend(rows: Sequence[TokenizerRow]) -> list[str]:
     lines = ["Large: tokens for the column's texts, as a multiple. Small: bytes per token."]
-    if any(row.round_trip != LOSSLESS for row in rows):
-        lines.append(f"{_LOSSY} Decoding does not give all of these texts back.")
+    if not all(row.is_lossless for row in rows):
+        lines.append(
+            f"{_LOSSY} Decoding does not give all of these texts back: no measure of the others."
+        )
     return lines
