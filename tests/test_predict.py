@@ -161,9 +161,10 @@ def test_one_size_cannot_be_tested():
         (["--series", "Qwen1.5", "--reference", "Qwen9"], "not among the models"),
         (["--series", "Nobody"], "no run has it"),
         (["--series", "Seed-OSS-Base"], "has one size"),
-        (["--series", "Qwen1.5", "--target-flops", "0"], "above 1"),
+        *((["--series", "Qwen1.5", "--target-flops", n], "finite number above 1")
+          for n in ("inf", "nan", "0", "-1")),
     ],
-)
+)  # fmt: skip
 def test_wrong_input_is_one_line(arguments, said, capsys):
     assert main(["predict", "--published", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()

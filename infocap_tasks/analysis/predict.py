@@ -99,10 +99,13 @@ def predict_new(
     """A size that is not run yet, from the reference; all sizes of the series give the scatter.
 
     Raises:
-        InfocapError: N is not above 1.
+        InfocapError: N is not a number above 1.
     """
-    if not flops_per_token > 1:
-        raise InfocapError(f"{model}: {flops_per_token} FLOPs per token; N must be above 1")
+    if not 1 < flops_per_token < math.inf:
+        raise InfocapError(
+            f"{model}: N must be a finite number above 1; give the FLOPs to decode one token, such "
+            "as 6e10"
+        )
     return _predict(reference, series, model, flops_per_token, reference.text_size_bits_per_token)
 
 
