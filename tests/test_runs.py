@@ -152,8 +152,6 @@ def test_commands_on_two_real_runs(results, capsys):
         found = json.loads(capsys.readouterr().out)
         assert found["num_documents"] == 12
         assert found["interval"][0] < found["difference"] < found["interval"][1]
-    with pytest.raises(SystemExit):
-        main(["compare", pair[0]])
     assert main(["compare", *pair]) == 2
     assert "--task" in capsys.readouterr().err
 
@@ -400,6 +398,15 @@ def test_commands_go_on_without_a_damaged_file_and_end_with_1(results, tmp_path,
     done = capsys.readouterr()
     assert str(tmp_path) in done.err
     assert "mini" in done.out
+
+
+@pytest.mark.parametrize("command", [["bias", "FOLDER"], ["explain", "FOLDER", "FOLDER"]])
+def test_a_folder_whose_only_file_is_damaged_ends_with_1_too(tmp_path, capsys, command):
+    path = save(tmp_path, '{"results": ')
+    assert main([str(tmp_path) if word == "FOLDER" else word for word in command]) == 1
+    complaint, error = capsys.readouterr().err.splitlines()
+    assert str(path) in complaint
+    assert "infocap eval" in error
 
 
 def test_a_path_that_is_not_there(tmp_path):

@@ -9,7 +9,7 @@ from infocap_tasks.analysis.correlate import (
     correlate,
     scores_by_benchmark,
 )
-from infocap_tasks.commands.output import CHARTS, add_output
+from infocap_tasks.commands.output import add_output, draws
 from infocap_tasks.commands.plot import only_board
 from infocap_tasks.commands.shared import add_results, emit, select_runs
 from infocap_tasks.figures import style
@@ -46,13 +46,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace) -> int:
     """Correlate and print, or draw; the exit status is 1 where a file was left out."""
-    chart = options.output is not None and options.output.suffix.lower() in CHARTS
-    if chart:
-        style.require(options.output)
     selection = select_runs(options)
     runs = [row.run for row in only_board(selection.runs).rows]
     found = correlate(runs, options.benchmarks)
-    if chart:
+    if draws(options):
         with style.drawing():
             figure = benchmarks_figure(runs, scores_by_benchmark(runs, options.benchmarks))
             style.save(figure, options.output)

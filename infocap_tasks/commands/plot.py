@@ -1,14 +1,13 @@
 """``infocap plot``: figures for papers."""
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infocap_tasks.analysis.correlate import scores_by_benchmark
 from infocap_tasks.analysis.leaderboard import Board, boards
-from infocap_tasks.commands.shared import add_results, select_runs
+from infocap_tasks.commands.output import add_output
+from infocap_tasks.commands.shared import add_results, say, select_runs
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.figures import frontier, series, style
 from infocap_tasks.figures.benchmarks import benchmarks_figure
@@ -38,20 +37,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("figure", choices=list(FIGURES), metavar="FIGURE", help=", ".join(FIGURES))
     add_results(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="write to this file (.png, .svg, .pdf)",
-    )
+    add_output(parser, [], chart="draw it")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Draw and write; the exit status is 1 where a file was left out."""
-    style.require(options.output)
     selection = select_runs(options)
     with style.drawing():
         style.save(FIGURES[options.figure](selection.runs), options.output)
@@ -115,4 +106,4 @@ def only_board(runs: Sequence[Run]) -> Board:
 def _say_left_out(what: str, names: Sequence[str]) -> None:
     if names:
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        print(f"infocap: left out: {len(names)} {what} ({shown})", file=sys.stderr)
+        say(f"left out: {len(names)} {what} ({shown})")
