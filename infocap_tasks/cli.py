@@ -142,7 +142,10 @@ def _run(arguments: list[str]) -> int:
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         called = f"infocap {options.command}" if options.command else "infocap"
-        raise InfocapError(f"{called} does not take {' '.join(unknown)}; see {called} --help")
+        order = "" if unknown[0].startswith("-") else "put it before the flags, or "
+        raise InfocapError(
+            f"{called} does not take {' '.join(unknown)} there; {order}see {called} --help"
+        )
     if not options.command:
         parser.print_help()
         return 0

@@ -175,9 +175,10 @@ def test_every_command_explains_itself_with_what_it_takes_and_an_example(command
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["bias", "--wrong"], "infocap bias does not take --wrong; see infocap bias --help"),
-        (["--wrong"], "infocap does not take --wrong; see infocap --help"),
+        (["bias", "--wrong"], "infocap bias does not take --wrong there; see infocap bias --help"),
+        (["--wrong"], "infocap does not take --wrong there; see infocap --help"),
         (["wrong"], "see infocap --help"),
+        (["plot", "capacity", "-o", "a.png", "OUT"], "take OUT there; put it before the flags"),
         (["compare", "one"], "see infocap compare --help"),
         (["predict", "--target-flops", "many"], "see infocap predict --help"),
         (["corpus", "check"], "see infocap corpus check --help"),
