@@ -24,6 +24,8 @@ from infocap_tasks.series import series_of
 # the file says is better when higher; perplexities and the like are no scores.
 BENCHMARK_METRICS = ("acc_norm", "acc", "exact_match", "em", "f1", "pass@1", "pass_at_1", "score")
 
+_PUBLISHED = "published: "
+
 # What is written with full precision agrees far better than this.
 _RELATIVE_TOLERANCE = 1e-6
 
@@ -74,6 +76,11 @@ class Run:
     standard_errors: Mapping[str, float] = field(default_factory=dict)
     documents: tuple[DocumentScore, ...] | None = None
     benchmarks: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the numbers are the paper's, not read from a results file."""
+        return self.source.startswith(_PUBLISHED)
 
     def metric(self, name: str) -> float | None:
         """The metric ``name``, in its unit; None where it needs C or H and they are not known."""
@@ -163,7 +170,7 @@ def _published(row: Mapping[str, str]) -> Run:
         flops_per_token=flops,
         active_params=None,
         information_capacity=capacity,
-        source=f"published: {row['source']}",
+        source=f"{_PUBLISHED}{row['source']}",
     )
 
 

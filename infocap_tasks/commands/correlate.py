@@ -10,8 +10,7 @@ from infocap_tasks.analysis.correlate import (
     scores_by_benchmark,
 )
 from infocap_tasks.commands.output import add_output, draws
-from infocap_tasks.commands.plot import only_board
-from infocap_tasks.commands.shared import add_results, emit, select_runs
+from infocap_tasks.commands.shared import add_results, comparing, emit, select_runs
 from infocap_tasks.figures import style
 from infocap_tasks.figures.benchmarks import benchmarks_figure
 from infocap_tasks.tables import RENDERERS
@@ -47,7 +46,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Correlate and print, or draw; the exit status is 1 where a file was left out."""
     selection = select_runs(options)
-    runs = [row.run for row in only_board(selection.runs).rows]
+    runs = comparing(selection.runs)
     found = correlate(runs, options.benchmarks)
     if draws(options):
         with style.drawing():

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from infocap_tasks.analysis.correlate import scores_by_benchmark
 from infocap_tasks.analysis.leaderboard import Board, boards
 from infocap_tasks.commands.output import add_output
-from infocap_tasks.commands.shared import add_results, say, select_runs
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.commands.shared import add_results, comparing, say, select_runs
 from infocap_tasks.figures import frontier, series, style
 from infocap_tasks.figures.benchmarks import benchmarks_figure
 from infocap_tasks.figures.capacity import capacity_figure
@@ -50,18 +49,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _capacity(runs: Sequence[Run]) -> "Figure":
-    return capacity_figure(only_board(runs))
+    return capacity_figure(_board(runs))
 
 
 def _frontier(runs: Sequence[Run]) -> "Figure":
-    board = only_board(runs)
+    board = _board(runs)
     figure = frontier.frontier_figure(board)
     _say_left_out("models whose C and H are not known", frontier.left_out(board))
     return figure
 
 
 def _series(runs: Sequence[Run]) -> "Figure":
-    board = only_board(runs)
+    board = _board(runs)
     figure = series.series_figure(board)
     _say_left_out("series of one model", series.alone(board))
     return figure
@@ -74,8 +73,8 @@ def _flops(runs: Sequence[Run]) -> "Figure":
 
 
 def _benchmarks(runs: Sequence[Run]) -> "Figure":
-    models = [row.run for row in only_board(runs).rows]
-    return benchmarks_figure(models, scores_by_benchmark(models))
+    group = comparing(runs)
+    return benchmarks_figure(group, scores_by_benchmark(group))
 
 
 FIGURES: Mapping[str, Callable[[Sequence[Run]], "Figure"]] = {
@@ -87,20 +86,9 @@ FIGURES: Mapping[str, Callable[[Sequence[Run]], "Figure"]] = {
 }
 
 
-def only_board(runs: Sequence[Run]) -> Board:
-    """The board that all runs are on.
-
-    Raises:
-        InfocapError: they are on several, which do not compare.
-    """
-    found = boards(runs)
-    if len(found) > 1:
-        held = "; ".join(str(board.shared) for board in found)
-        raise InfocapError(
-            f"runs that do not compare cannot share a figure ({held}); choose with --task or "
-            "--regime, or give fewer results"
-        )
-    return found[0]
+def _board(runs: Sequence[Run]) -> Board:
+    (board,) = boards(comparing(runs))
+    return board
 
 
 def _say_left_out(what: str, names: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from infocap_tasks.analysis.predict import (
     predict_others,
 )
 from infocap_tasks.commands.output import add_output
-from infocap_tasks.commands.shared import add_results, emit, one_setting, select_runs
+from infocap_tasks.commands.shared import add_results, comparing, emit, select_runs
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.runs import Run
 from infocap_tasks.tables import RENDERERS, without_empty_columns
@@ -66,7 +66,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Predict and print; the exit status is 1 where a file was left out."""
     selection = select_runs(options)
-    series = by_series(one_setting(selection.runs))
+    series = by_series(comparing(selection.runs))
     if len(series) == 1:
         _predict(options, next(iter(series.values())))
     elif options.reference or options.target or options.target_flops is not None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from infocap_tasks.analysis.comparable import comparable, remarks, require_comparable
 from infocap_tasks.commands.output import deliver
 from infocap_tasks.errors import FaultyFiles, InfocapError
 from infocap_tasks.metrics import TEXT_SIZES
@@ -109,25 +110,17 @@ def split_series(values: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     return overrides, names
 
 
-def one_setting(runs: Sequence[Run]) -> Sequence[Run]:
-    """The runs themselves, where they measure the same: corpus, regime and L.
+def comparing(runs: Sequence[Run]) -> list[Run]:
+    """The runs, where they compare; what was assumed and left out for it is said.
 
     Raises:
-        InfocapError: they do not.
+        InfocapError: they do not compare.
     """
-    for name, remedy in (
-        ("task", "choose one with --task"),
-        ("regime", "choose one with --regime"),
-        ("max_tokens", "give only results whose texts were cut alike"),
-        ("corpus_sha256", "give only results on the same texts"),
-    ):
-        values = sorted({str(v) for v in (getattr(run, name) for run in runs) if v is not None})
-        if len(values) > 1:
-            raise InfocapError(
-                f"the runs differ in {name} ({', '.join(value[:40] for value in values)}) and "
-                f"cannot be put together; {remedy}"
-            )
-    return runs
+    require_comparable(runs)
+    for line in remarks(runs):
+        say(line)
+    (group,) = comparable(runs).values()
+    return group
 
 
 def emit(
