@@ -275,6 +275,21 @@ def test_older_files(content, tmp_path):
         assert (run.model, run.documents, run.regime) == ("mini-0.1B", None, "harness")
 
 
+def test_documents_that_do_not_say_whether_they_are_whole(content, tmp_path):
+    """Only those are that cannot have been cut, which leaves up to 3 tokens less than L."""
+    for task in ("words_en", "words_zh"):
+        infocap = content["configs"][task]["metadata"]["infocap"]
+        tokens = infocap["documents"]["num_tokens"]
+        infocap["max_tokens"] = sorted(tokens)[6] + 3
+        del infocap["documents"]["is_whole"]
+    runs, complaints, _ = read_runs([save(tmp_path, content)])
+    assert not complaints
+    for run in runs:
+        assert {score.is_whole for score in run.documents} == {True, False}
+        for score in run.documents:
+            assert score.is_whole is (score.num_tokens < run.max_tokens - 3)
+
+
 def test_metrics_that_a_task_does_not_list_follow_from_its_documents(content, tmp_path):
     expected = {run.task: run for run in read_runs([save(tmp_path, content)]).runs}
     for task in expected:
@@ -329,6 +344,8 @@ ROW = ("results", "words_zh")
         change((*INFOCAP, "documents", "nll_bits"), None),
         change((*INFOCAP, "documents", "nll_bits"), [1.0]),
         change((*INFOCAP, "documents", "nll_bits"), [1.0] * 12),
+        change((*INFOCAP, "documents", "is_whole"), [True]),
+        change((*INFOCAP, "documents", "is_whole"), [1] * 12),
         change((*INFOCAP, "documents", "num_tokens"), [0] * 12),
         change((*INFOCAP, "documents", "num_bytes"), [True] * 12),
         change((*ROW, "nll_bits_per_token,none"), 3.0),
