@@ -14,7 +14,7 @@ from infocap_tasks.commands.output import (
 )
 from infocap_tasks.commands.shared import add_results, say, select_runs
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.export import Evaluator, every_eval_ever, faults, flat_rows
+from infocap_tasks.export import Evaluator, column_type, every_eval_ever, faults, flat_rows
 from infocap_tasks.files import whole_file
 from infocap_tasks.runs import Run
 from infocap_tasks.tables import as_csv, as_json
@@ -23,7 +23,8 @@ _DESCRIPTION = """\
   csv, parquet     one row a run: every metric with its standard error, provenance, benchmarks
   every_eval_ever  one JSON file a run in the shared format of that name, in the folder -o, as
                    data/infocap-tasks/DEVELOPER/MODEL/UUID.json; validated with the package
-                   every-eval-ever (Python 3.12 or newer; pip install "infocap-tasks[export]")
+                   every-eval-ever (Python 3.12 or newer; pip install "infocap-tasks[export]");
+                   published rows are not among them
 """
 _RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
 
@@ -70,8 +71,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _write_records(runs: Sequence[Run], evaluator: Evaluator, folder: Path) -> None:
-    """All records, once all of them are known to be valid."""
-    records = [every_eval_ever(run, evaluator) for run in runs]
+    """All records, once all of them are known to be valid.
+
+    Raises:
+        InfocapError: there is nothing to write, a record is not valid, or it cannot be written.
+    """
+    own = [run for run in runs if not run.is_published]
+    if len(own) < len(runs):
+        say(f"{len(runs) - len(own)} published rows left out: others evaluated these, not lm_eval")
+    if not own:
+        raise InfocapError(
+            f"--format {FOLDER_FORMAT} is for evaluations of your own, and all rows are published; "
+            "give results of infocap eval, or choose --format csv or parquet"
+        )
+    records = [every_eval_ever(run, evaluator) for run in own]
     for record in records:
         found = faults(record.content)
         if found:
@@ -102,5 +115,9 @@ def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:
         raise InfocapError(
             '--format parquet needs pyarrow; pip install "infocap-tasks[export]"'
         ) from error
+    arrow = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    types = {name: column_type(name) for name in rows[0]}
+    typed = [{k: None if v is None else types[k](v) for k, v in row.items()} for row in rows]
+    schema = pyarrow.schema([(name, arrow[type_]) for name, type_ in types.items()])
     with whole_file(path) as unfinished:
-        parquet.write_table(pyarrow.Table.from_pylist(list(rows)), unfinished)
+        parquet.write_table(pyarrow.Table.from_pylist(typed, schema), unfinished)
