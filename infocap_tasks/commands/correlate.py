@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from infocap_tasks.analysis.correlate import (
+    LEAST_DEGREES,
     LEAST_MODELS,
     Correlation,
     correlate,
@@ -19,10 +20,10 @@ _DESCRIPTION = f"""\
 Pearson's, Spearman's and Kendall's coefficient of information capacity, bits per byte and log2 N
 with each benchmark that stands beside the runs, and with the benchmarks' mean: over all models, and
 within series, where each series' mean is taken off both. Intervals (95 %) are percentiles of a
-bootstrap over models; {LEAST_MODELS} models at least. Scored in one go by
-`infocap eval --tasks infocap_local,arc_easy,hellaswag`.
+bootstrap over models, which takes the series' means off each sample anew; {LEAST_MODELS} models at
+least, and for an interval within series {LEAST_DEGREES} more models than series. Scored in one go
+by `infocap eval --tasks infocap_local,arc_easy,hellaswag`.
 """
-_FEW = 10
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -52,20 +53,15 @@ def run(options: argparse.Namespace) -> int:
         with style.drawing():
             figure = benchmarks_figure(runs, scores_by_benchmark(runs, options.benchmarks))
             style.save(figure, options.output)
-    emit(options, [row._asdict() for row in found], _lines(found))
+    rows = [row._asdict() for row in found]
+    shown = [{name: row[name] for name in row if name != "note"} for row in rows]
+    emit(options, rows, _lines(found), shown=shown)
     return selection.status
 
 
 def _lines(found: Sequence[Correlation]) -> list[str]:
-    fewest = min(row.num_models for row in found)
-    lines = []
-    if fewest < _FEW:
-        lines.append(
-            f"With {fewest} models these say little: chance alone makes coefficients near 1, and "
-            "intervals over so few models are a rough guide."
-        )
-    if any(row.value is None for row in found):
-        lines.append("-: one side does not vary.")
+    notes = dict.fromkeys(note for row in found if row.note for note in row.note.split("; "))
+    lines = [f"{note[0].upper()}{note[1:]}." for note in notes]
     if not any(row.within_series for row in found):
         lines.append(
             f"Nothing within series: fewer than {LEAST_MODELS} models share theirs with another."
