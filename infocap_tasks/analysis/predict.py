@@ -10,7 +10,7 @@ size nearest in log N. Relative errors are (predicted - measured) / measured.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -64,6 +64,14 @@ class Prediction:
     nll_bits_per_token: float | None = None
 
     @property
+    def nll_interval(self) -> Interval | None:
+        """Of H at 95 %: that of G the other way round, since H = C - G with C as it is taken."""
+        if self.interval is None or self.predicted_nll_bits_per_token is None:
+            return None
+        text_size = self.predicted_gain_bits_per_token + self.predicted_nll_bits_per_token
+        return Interval(text_size - self.interval.high, text_size - self.interval.low)
+
+    @property
     def gain_error(self) -> float | None:
         """(predicted - measured) / measured of G."""
         return _relative(self.predicted_gain_bits_per_token, self.gain_bits_per_token)
@@ -79,6 +87,7 @@ class Errors(NamedTuple):
 
     method: str
     num_predictions: int
+    num_nll_predictions: int
     mean_gain_error: float | None
     largest_gain_error: float | None
     mean_nll_error: float | None
@@ -138,11 +147,21 @@ def errors_of(method: str, predictions: Sequence[Prediction]) -> Errors:
     return Errors(
         method,
         len(predictions),
+        len(nll),
         float(np.mean(gain)) if gain else None,
         max(gain, default=None),
         float(np.mean(nll)) if nll else None,
         max(nll, default=None),
     )
+
+
+def of_shared_targets(by_method: Mapping[str, Sequence[Prediction]]) -> dict[str, list[Prediction]]:
+    """The predictions of a series for those sizes alone that every method predicts."""
+    shared = set.intersection(*({p.model for p in found} for found in by_method.values()))
+    return {
+        method: [prediction for prediction in found if prediction.model in shared]
+        for method, found in by_method.items()
+    }
 
 
 def power_law(series: Sequence[Run]) -> list[Prediction]:
