@@ -1,38 +1,45 @@
 """Boards as people read them, and as files: aligned text, Markdown, CSV, JSON."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infocap_tasks import tables
-from infocap_tasks.analysis.leaderboard import Board, record
+from infocap_tasks.analysis.leaderboard import SORTABLE, Board, record
 from infocap_tasks.quantities import si
 
 UNKNOWN = "unknown"
 
 
 class Column(NamedTuple):
-    """A column for people: its header, what it sorts by, what it shows, the first direction."""
+    """A column for people.
+
+    Attributes:
+        header: its name.
+        field: what it sorts by, by its name in the record of a row.
+        shown: what it shows of a record.
+        first: the direction in which the better comes first.
+        is_text: whether it sorts as text.
+    """
 
     header: str
-    value: Callable[[Mapping[str, Any]], Any]
+    field: str
     shown: Callable[[Mapping[str, Any]], str]
-    first: str = "descending"
+    first: str = "ascending"
     is_text: bool = False
 
 
 def known_columns(board: Board) -> tuple[list[Column], list[str]]:
     """The columns that hold something on this board, and the headers of the others."""
     records = [record(row, board.benchmarks) for row in board.rows]
-    columns = _columns(board.benchmarks)
-    held = [any(column.value(values) is not None for values in records) for column in columns]
+    columns = _columns(board)
+    held = [any(values[column.field] is not None for values in records) for column in columns]
     known = [column for column, holds in zip(columns, held, strict=True) if holds]
     return known, [c.header for c, holds in zip(columns, held, strict=True) if not holds]
 
 
 def as_table(boards: Sequence[Board]) -> str:
     """Boards under each other, set by width."""
-    return _as_text(boards, lambda rows: tables.as_table(_breakable(rows)), "")
+    return _as_text(boards, tables.as_table, "")
 
 
 def as_markdown(boards: Sequence[Board]) -> str:
@@ -80,36 +87,40 @@ def _board_as_text(board: Board, render: Callable[[tables.Rows], str], heading: 
     return "\n\n".join(parts)
 
 
-def _columns(benchmarks: Sequence[str]) -> list[Column]:
-    return [
-        Column("Model", lambda r: r["model"], lambda r: r["model"], "ascending", True),
-        Column("Rank", lambda r: r["rank"], lambda r: str(r["rank"]), "ascending"),
+def _columns(board: Board) -> list[Column]:
+    columns = [
+        Column("Model", "model", lambda r: r["model"], is_text=True),
+        Column("Rank", "rank", lambda r: str(r["rank"])),
         _number("IC", "information_capacity", "{:.4f}".format),
-        Column("95 % interval", lambda r: r["information_capacity_low"], _interval),
-        Column("Ranks, 95 %", lambda r: r["rank_best"], _ranks, "ascending"),
-        Column("Series", lambda r: r["series"], lambda r: r["series"], "ascending", True),
-        _number("Bits per byte", "bits_per_byte", "{:.4f}".format, "ascending"),
+        Column("95 % interval", "information_capacity_low", _interval, "descending"),
+        Column("Ranks, 95 %", "rank_best", _ranks),
+        Column("Series", "series", lambda r: r["series"], is_text=True),
+        _number("Bits per byte", "bits_per_byte", "{:.4f}".format),
         _number("C, bits per token", "text_size_bits_per_token", "{:.2f}".format),
-        _number("H, bits per token", "nll_bits_per_token", "{:.3f}".format, "ascending"),
-        _number("FLOPs per token", "flops_per_token", si, "ascending"),
-        _number("FLOPs per byte", "flops_per_byte", si, "ascending"),
-        _number("Active parameters", "active_params", si, "ascending"),
-        *(_number(name, name, "{:.4f}".format) for name in benchmarks),
+        _number("H, bits per token", "nll_bits_per_token", "{:.3f}".format),
+        _number("FLOPs per token", "flops_per_token", si),
+        _number("FLOPs per byte", "flops_per_byte", si),
+        _number("Active parameters", "active_params", si),
+        *(_number(name, name, "{:.4f}".format) for name in board.benchmarks),
     ]
+    if board.sort in {column.field for column in columns}:
+        return columns
+    return [*columns, _number(_RARE[board.sort], board.sort, "{:.4f}".format)]
 
 
-def _breakable(rows: tables.Rows) -> tables.Rows:
-    """Headers with underscores, where a plain table breaks them."""
-    return [{re.sub(r"\W+", "_", name): cell for name, cell in row.items()} for row in rows]
+# Columns that only tables sorted by them have.
+_RARE = {
+    "compression_gain_bits_per_token": "G, bits per token",
+    "information_capacity_unbiased": "IC without b",
+    "bytes_per_token": "Bytes per token",
+}
 
 
-def _number(
-    header: str, field: str, shown: Callable[[float], str], first: str = "descending"
-) -> Column:
+def _number(header: str, field: str, shown: Callable[[float], str]) -> Column:
     def text(values: Mapping[str, Any]) -> str:
         return UNKNOWN if values[field] is None else shown(values[field])
 
-    return Column(header, lambda values: values[field], text, first)
+    return Column(header, field, text, "descending" if SORTABLE.get(field, True) else "ascending")
 
 
 def _interval(values: Mapping[str, Any]) -> str:

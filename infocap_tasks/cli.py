@@ -5,11 +5,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from infocap_tasks import __version__
 from infocap_tasks.commands.output import check_output
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import FaultyFiles, InfocapError
 
 _DESCRIPTION = """\
 Information capacity of language models (arXiv 2511.08066), on lm-evaluation-harness:
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(list(arguments))
     except InfocapError as error:
         print(f"infocap: error: {error}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, FaultyFiles) else 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # as after `| head`; Python would complain again when it ends
@@ -139,7 +139,13 @@ def _run(arguments: list[str]) -> int:
         _demo(arguments[1:])
         return 0
     parser = _parser(command)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        called = f"infocap {options.command}" if options.command else "infocap"
+        order = "" if unknown[0].startswith("-") else "put it before the flags, or "
+        raise InfocapError(
+            f"{called} does not take {' '.join(unknown)} there; {order}see {called} --help"
+        )
     if not options.command:
         parser.print_help()
         return 0
@@ -147,9 +153,17 @@ def _run(arguments: list[str]) -> int:
     return int(options.run(options) or 0)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what was wrong and where the flags are explained."""
+        raise InfocapError(f"{message}; see {self.prog} --help")
+
+
 def _parser(command: str | None) -> argparse.ArgumentParser:
     """The parser, with the flags of the one command that is called: no other one is imported."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="infocap",
         usage="infocap COMMAND ...    (infocap COMMAND --help: its flags)",
         description=_DESCRIPTION + "\n" + "\n".join(_group_help(name) for name in _COMMANDS),
@@ -159,9 +173,11 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", prog="infocap", help=argparse.SUPPRESS
     )
-    for name in (name for group in _COMMANDS.values() for name in group):
+    for name, (_, example) in (item for group in _COMMANDS.values() for item in group.items()):
         if name == command and name not in ("eval", "demo"):
             import_module(f"infocap_tasks.commands.{name}").add(commands)
+            of_command = commands.choices[name]
+            of_command.epilog = of_command.epilog or f"example:\n  {example}"
         else:
             commands.add_parser(name)
     return parser

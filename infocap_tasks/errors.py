@@ -10,6 +10,10 @@ class InfocapError(SystemExit, ValueError):
     """
 
 
+class FaultyFiles(InfocapError):
+    """Nothing is left without the files that are faulty, each of which was named: exit status 1."""
+
+
 def one_line(error: Exception) -> str:
     """What another library's error says, on one line and at most 300 characters of it."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -97,6 +97,22 @@ def _portable(name: str) -> str:
     return re.sub(r"[^\w.@+-]+", "_", name).strip("._") or "model"
 
 
+_TEXTS = frozenset(
+    {
+        "series", "model", "task", "corpus", "corpus_sha256", "regime", "model_id", "backend",
+        "dtype", "harness_version", "tokenizer_fingerprint", "flops_method", "source",
+    }
+)  # fmt: skip
+_COUNTS = frozenset({"max_tokens", "active_params", "num_documents"})
+
+
+def column_type(name: str) -> type[str] | type[int] | type[float]:
+    """What a column of ``flat_rows`` holds, also where all of it is unknown."""
+    if name in _TEXTS:
+        return str
+    return int if name in _COUNTS else float
+
+
 # ------------------------------------------------------------------ Every Eval Ever
 
 
@@ -118,7 +134,7 @@ def every_eval_ever(run: Run, evaluator: Evaluator, now: float | None = None) ->
     """The run as an evaluation log; the same run always gets the same path.
 
     Args:
-        run: read from a results file, or published.
+        run: read from a results file; a published one was evaluated by others, with other code.
         evaluator: who answers for the numbers.
         now: when the record is made, in seconds since 1970.
     """
@@ -127,12 +143,12 @@ def every_eval_ever(run: Run, evaluator: Evaluator, now: float | None = None) ->
     date = str(int(run.date)) if run.date is not None else None
     content = {
         "schema_version": SCHEMA_VERSION,
-        "evaluation_id": f"{run.task}/{model_id}/{date or 'published'}",
+        "evaluation_id": f"{run.task}/{model_id}/{date or 'undated'}",
         **({"evaluation_timestamp": date} if date else {}),
         "retrieved_timestamp": str(int(time.time() if now is None else now)),
         "source_metadata": {
             "source_name": "infocap-tasks on lm-evaluation-harness",
-            "source_type": "evaluation_run" if provenance.infocap else "documentation",
+            "source_type": "evaluation_run",
             "source_organization_name": evaluator.organization,
             "evaluator_relationship": evaluator.relationship,
         },
@@ -156,7 +172,7 @@ def _path(run: Run, model_id: str) -> str:
 
 
 def _model_info(run: Run, model_id: str, provenance: Provenance) -> dict[str, Any]:
-    is_on_hub = not model_id.startswith(("local/", "published/"))
+    is_on_hub = not model_id.startswith("local/")
     details = {
         "deployment_type": "self_deployed" if provenance.backend else "unknown",
         "model_availability": "open_weights" if is_on_hub else "unknown",

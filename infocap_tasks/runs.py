@@ -24,6 +24,8 @@ from infocap_tasks.series import series_of
 # the file says is better when higher; perplexities and the like are no scores.
 BENCHMARK_METRICS = ("acc_norm", "acc", "exact_match", "em", "f1", "pass@1", "pass_at_1", "score")
 
+_PUBLISHED = "published: "
+
 # What is written with full precision agrees far better than this.
 _RELATIVE_TOLERANCE = 1e-6
 
@@ -77,6 +79,11 @@ class Run:
     documents: tuple[DocumentScore, ...] | None = None
     benchmarks: Mapping[str, float] = field(default_factory=dict)
     has_named_documents: bool = False
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the numbers are the paper's, not read from a results file."""
+        return self.source.startswith(_PUBLISHED)
 
     def metric(self, name: str) -> float | None:
         """The metric ``name``, in its unit; None where it needs C or H and they are not known."""
@@ -166,7 +173,7 @@ def _published(row: Mapping[str, str]) -> Run:
         flops_per_token=flops,
         active_params=None,
         information_capacity=capacity,
-        source=f"published: {row['source']}",
+        source=f"{_PUBLISHED}{row['source']}",
     )
 
 
@@ -377,7 +384,8 @@ def _run(
     regime = record.get("regime", "harness")  # the only one when files did not say it yet
     if not isinstance(regime, str) or regime not in TEXT_SIZES:
         raise _Unusable(f"its regime is {regime}, not one of {', '.join(TEXT_SIZES)}")
-    documents = _documents(record, flops, bias, regime)
+    max_tokens = int(_number(record, "max_tokens"))
+    documents = _documents(record, Constants(flops, bias, regime), max_tokens)
     text_size, nll = (
         _finite(_value_or_aggregate(name, values, documents), name)
         for name in ("text_size_bits_per_token", "nll_bits_per_token")
@@ -390,7 +398,7 @@ def _run(
         corpus=_text_or_none(_at(record, "corpus", "name"), "corpus.name") or task,
         corpus_sha256=_text_or_none(_at(record, "corpus", "sha256"), "corpus.sha256"),
         regime=regime,
-        max_tokens=int(_number(record, "max_tokens")),
+        max_tokens=max_tokens,
         bias_bits_per_token=bias,
         text_size_bits_per_token=text_size,
         nll_bits_per_token=nll,
@@ -434,12 +442,12 @@ def _value_or_aggregate(
 
 
 def _documents(
-    record: Mapping[str, Any], flops_per_token: float, bias_bits_per_token: float, regime: Any
+    record: Mapping[str, Any], constants: Constants, max_tokens: int
 ) -> tuple[DocumentScore, ...] | None:
     columns = record.get("documents")
     if not columns:
         return None
-    fields = ("document", "num_bytes", "num_tokens", "nll_bits", "is_whole")
+    fields = ("document", "num_bytes", "num_tokens", "nll_bits")
     lists = [_at(columns, name) for name in fields]
     if not all(isinstance(column, list) for column in lists) or len(set(map(len, lists))) != 1:
         raise _Unusable(f"its documents need the columns {', '.join(fields)} of one length")
@@ -447,12 +455,20 @@ def _documents(
         raise _Unusable("its documents have bytes or tokens that are not numbers above 0")
     if not all(_is_number(value) for value in lists[3]):
         raise _Unusable("its documents have nll_bits that are not finite numbers")
-    if not all(isinstance(value, bool) for value in lists[4]):
-        raise _Unusable("its documents have is_whole that are neither true nor false")
-    constants = Constants(flops_per_token, bias_bits_per_token, regime)
+    are_whole = _at(columns, "is_whole")
+    if are_whole is None:
+        # Files of earlier versions do not say it. Texts are cut at whole characters, which leaves
+        # up to 3 tokens less than L: what is shorter was not cut, what is not may have been.
+        are_whole = [num_tokens < max_tokens - 3 for num_tokens in lists[2]]
+    if (
+        not isinstance(are_whole, list)
+        or len(are_whole) != len(lists[0])
+        or not all(isinstance(value, bool) for value in are_whole)
+    ):
+        raise _Unusable("its documents have is_whole that are not true or false for each")
     scores = (
         DocumentScore(str(name), size, tokens, bits, *constants, is_whole)
-        for name, size, tokens, bits, is_whole in zip(*lists, strict=True)
+        for name, size, tokens, bits, is_whole in zip(*lists, are_whole, strict=True)
     )
     return tuple(scores) or None
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ _HEADER_WIDTH = 12
 def as_table(rows: Rows) -> str:
     """Columns set by width, the first one to the left and all others to the right.
 
-    Long names of columns are broken at their underscores, onto several lines.
+    Long names of columns are broken at underscores and spaces, onto several lines.
     """
     header, *body = _cells(rows)
     broken = [
@@ -84,13 +85,13 @@ def _cells(rows: Rows) -> list[list[str]]:
 
 
 def _broken(name: str, width: int) -> list[str]:
-    """A name in lines of at most this width where its underscores allow; they end the lines."""
+    """A name in lines of at most this width, broken behind its underscores and spaces if it can."""
     lines = [""]
-    for part in name.replace("_", "_ ").split():
-        if lines[-1] and len(lines[-1] + part) > width:
+    for part in re.findall(r"[^_ ]*[_ ]|[^_ ]+", name):
+        if lines[-1] and len((lines[-1] + part).rstrip()) > width:
             lines.append("")
         lines[-1] += part
-    return lines
+    return [line.rstrip() for line in lines]
 
 
 def _cell(value: Any) -> str:

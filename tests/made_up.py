@@ -1,8 +1,10 @@
 """Made-up runs whose numbers follow from the documents that they are given."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
-from infocap_tasks.metrics import DocumentScore, aggregate
+from infocap_tasks.metrics import METRICS, DocumentScore, aggregate
 from infocap_tasks.runs import Run
 
 
@@ -44,3 +46,32 @@ def run_of(model: str, scores: tuple[DocumentScore, ...], series: str = "S", **f
         flops_per_token=first.flops_per_token,
         **{**settings, **values, **fields},
     )
+
+
+def write_results(folder: Path, run: Run) -> Path:
+    """The run as a results file of the harness."""
+    scores = run.documents or ()
+    infocap = {
+        "corpus": {"name": run.corpus, "sha256": run.corpus_sha256},
+        "regime": run.regime,
+        "max_tokens": run.max_tokens,
+        "bias_bits_per_token": run.bias_bits_per_token,
+        "flops": {"flops_per_token": run.flops_per_token, "active_params": run.active_params},
+        "documents": {
+            name: [getattr(score, name) for score in scores]
+            for name in ("document", "num_bytes", "num_tokens", "nll_bits", "is_whole")
+        },
+    }
+    values = {f"{name},none": run.metric(name) for name in METRICS}
+    content = {
+        "results": {
+            run.task: {"alias": run.task, **values},
+            **{task: {"acc,none": score} for task, score in run.benchmarks.items()},
+        },
+        "configs": {run.task: {"task": run.task, "metadata": {"infocap": infocap}}},
+        "config": {"model": "infocap-hf", "model_args": {"pretrained": f"lab/{run.model}"}},
+        "date": 1_800_000_000.0,
+    }
+    path = folder / f"results_{run.model}_{run.task}_{run.max_tokens}_{run.corpus_sha256}.json"
+    path.write_text(json.dumps(content))
+    return path

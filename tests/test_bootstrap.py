@@ -1,4 +1,3 @@
-import math
 from functools import partial
 
 import numpy as np
@@ -10,7 +9,6 @@ from infocap_tasks.analysis.bootstrap import (
     bca_interval,
     bootstrap,
     by_documents,
-    capacity_replicates,
     document_columns,
     metric_of,
     resampled_sums,
@@ -146,10 +144,3 @@ def test_runs_on_the_same_documents_share_samples():
     without = run_of("d", a.documents, documents=None)
     runs = [a, others, without, shuffled]
     assert by_documents(runs) == [[0, 3], [1]]
-    replicates = capacity_replicates(runs, 200)
-    np.testing.assert_allclose(replicates[:, 0], replicates[:, 3])
-    assert not np.allclose(replicates[:, 0], replicates[:, 1])
-    assert np.isnan(replicates[:, 2]).all()
-    assert replicates[:, 0].std() == pytest.approx(
-        np.std([3, 4, 5, 2]) / math.sqrt(4) / 30, rel=0.15
-    )

@@ -158,13 +158,38 @@ def test_a_module_run_ends_with_the_status():
     assert "Traceback" not in done.stderr
 
 
-def test_every_command_explains_itself_with_what_it_takes(capsys):
-    for path in COMMANDS.glob("[!_]*.py"):
-        if path.stem not in ("shared", "output"):
-            with pytest.raises(SystemExit) as stop:
-                main([path.stem, "--help"])
-            assert stop.value.code == 0
-            assert f"usage: infocap {path.stem}" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    "command", sorted({path.stem for path in COMMANDS.glob("[!_]*.py")} - {"shared", "output"})
+)
+def test_every_command_explains_itself_with_what_it_takes_and_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert f"usage: infocap {command}" in text
+    _, found, example = text.rpartition("example")
+    assert found
+    assert f"infocap {command}" in example
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bias", "--wrong"], "infocap bias does not take --wrong there; see infocap bias --help"),
+        (["--wrong"], "infocap does not take --wrong there; see infocap --help"),
+        (["wrong"], "see infocap --help"),
+        (["plot", "capacity", "-o", "a.png", "OUT"], "take OUT there; put it before the flags"),
+        (["compare", "one"], "see infocap compare --help"),
+        (["predict", "--target-flops", "many"], "see infocap predict --help"),
+        (["corpus", "check"], "see infocap corpus check --help"),
+        (["bias", "--regime", "none"], "choose from"),
+    ],
+)
+def test_wrong_flags_are_one_line(arguments, said, capsys):
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("infocap: error: ")
+    assert said in line
 
 
 def test_a_closed_pipe_is_no_error():

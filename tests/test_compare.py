@@ -116,7 +116,18 @@ def test_explain_is_compare_where_documents_are_known():
     assert explain(a, b) == compare(a, b)
 
 
-def test_published_runs_hold_no_documents(capsys):
-    names = ["published:Hunyuan-0.5B-Pretrain", "published:Hunyuan-1.8B-Pretrain"]
-    assert main(["compare", *names]) == 2
-    assert "infocap explain" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("names", "can_explain"),
+    [
+        (("Hunyuan-0.5B-Pretrain", "Hunyuan-1.8B-Pretrain"), True),
+        (("Hunyuan-0.5B-Pretrain", "Hunyuan-4B-Pretrain"), False),
+        (("Hunyuan-4B-Pretrain", "Hunyuan-0.5B-Pretrain"), False),
+    ],
+)
+def test_published_runs_hold_no_documents_and_explain_is_named_where_it_can_help(
+    names, can_explain, capsys
+):
+    pair = [f"published:{name}" for name in names]
+    assert main(["compare", *pair]) == 2
+    assert ("infocap explain" in capsys.readouterr().err) is can_explain
+    assert (main(["explain", *pair]) == 0) is can_explain

@@ -3,13 +3,14 @@ import sys
 
 import numpy as np
 import pytest
-from made_up import documents, run_of
+from made_up import documents, run_of, write_results
 from scipy import stats
 
 from infocap_tasks.analysis.correlate import (
     MEAN,
     correlate,
     demeaned,
+    estimate,
     kendall,
     pearson,
     scores_by_benchmark,
@@ -83,6 +84,46 @@ def test_within_series_by_hand():
 
 def test_demeaned():
     assert demeaned(np.array([1.0, 5.0, 3.0]), ["a", "b", "a"]).tolist() == [-1, 0, 1]
+    rows = np.array([[1.0, 5.0, 3.0], [2.0, 1.0, 8.0]])
+    assert demeaned(rows, ["a", "b", "a"]).tolist() == [[-1, 0, 1], [-3, 0, 3]]
+    assert demeaned(np.full(3, 0.1), ["a", "a", "a"]).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (2,) * 8, (5, 4, 3, 2, 2)])
+@pytest.mark.parametrize("name", ["pearson", "kendall"])
+def test_intervals_within_series_cover_where_there_is_nothing_to_find(sizes, name):
+    """Of 200 draws of independent x and y about 95 % have 0 in the interval; never far fewer."""
+    series = [str(index) for index, size in enumerate(sizes) for _ in range(size)]
+    covered = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        levels = rng.normal(0, 3, (2, len(sizes)))  # what tells the series apart
+        x, y = (
+            demeaned(rng.normal(size=len(series)) + level[list(map(int, series))], series)
+            for level in levels
+        )
+        _, low, high = estimate(x, y, name, series, seed)
+        covered += low <= 0 <= high
+    assert 0.87 <= covered / 200 <= 0.99
+
+
+def test_too_few_models_for_their_series_have_no_interval_and_it_is_said():
+    """5 models of 2 series: 3."""
+    found = correlate(made_up_runs())
+    within = [row for row in found if row.within_series]
+    assert all(row.value is not None and row.low is row.high is None for row in within)
+    assert all("5 models less 2 series is 3, and it needs 4" in row.note for row in within)
+    assert all(row.low is not None for row in found if not row.within_series)
+
+
+def test_a_warning_of_few_models_is_in_every_format(tmp_path, capsys):
+    for run in made_up_runs():
+        write_results(tmp_path, run)
+    for name in ("json", "csv", "table"):
+        assert main(["correlate", str(tmp_path), "--format", name]) == 0
+        text = capsys.readouterr().out
+        assert "ewer than 10 models say little" in text
+        assert ("note" in text) is (name != "table")
 
 
 def test_the_mean_is_over_models_that_have_all():

@@ -3,7 +3,7 @@ import sys
 
 import pyarrow.parquet
 import pytest
-from made_up import documents, run_of
+from made_up import documents, run_of, write_results
 
 from infocap_tasks.cli import main
 from infocap_tasks.export import Evaluator, every_eval_ever, faults, flat_rows, public_id
@@ -75,10 +75,15 @@ def test_paths_of_this_machine_are_not_told(given, shown):
     assert public_id(Provenance(given, infocap={"regime": "harness"})) == shown
 
 
-def test_published_runs_are_told_apart_from_our_own():
-    record = every_eval_ever(published_runs()[0], US)
-    assert record.content["source_metadata"]["source_type"] == "documentation"
-    assert record.path.startswith("data/infocap-tasks/published/Qwen3-0.6B-Base/")
+def test_published_rows_are_no_evaluations_of_ours(tmp_path, capsys):
+    arguments = ["--published", "--format", "every_eval_ever", "-o", str(tmp_path / "records")]
+    assert main(["export", *arguments]) == 2
+    assert "choose --format csv or parquet" in capsys.readouterr().err
+    results = write_results(tmp_path, known_run())
+    assert main(["export", str(results), *arguments]) == 0
+    assert "39 published rows left out" in capsys.readouterr().err
+    (path,) = (tmp_path / "records").rglob("*.json")
+    assert json.loads(path.read_text())["model_info"]["name"] == "m-1B"
 
 
 def test_records_are_valid_by_the_package_s_own_schema_and_checks(tmp_path):
@@ -86,11 +91,11 @@ def test_records_are_valid_by_the_package_s_own_schema_and_checks(tmp_path):
     pytest.importorskip("every_eval_ever", reason="pip install every-eval-ever (Python 3.12)")
     from every_eval_ever.validator.validation_core import validate_aggregate
 
-    for run in [known_run(), *published_runs()]:
+    for run in [known_run(), known_run(max_tokens=512)]:
         record = every_eval_ever(run, US)
         assert faults(record.content) == []
         path = tmp_path / record.path
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record.content))
         report = validate_aggregate(path, repo_path=record.path, run_semantic_checks=True)
         assert (report.errors, report.warnings) == ([], [])
@@ -110,6 +115,26 @@ def test_parquet_reads_back_in_full_precision(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["flat.parquet"]
 
 
+def test_parquet_has_the_same_types_whatever_is_known(tmp_path):
+    """Also of columns that are empty, or hold whole numbers only."""
+    schemas = []
+    for number, fields in enumerate(
+        [{"benchmarks": {"arc": 1}}, {"documents": None, "benchmarks": {"arc": 0.5}}]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        write_results(folder, run_of("m-1B", documents([300.0, 310.0]), **fields))
+        target = str(folder / "flat.parquet")
+        assert main(["export", str(folder), "-o", target]) == 0
+        schemas.append(pyarrow.parquet.read_schema(target))
+    assert schemas[0].equals(schemas[1])
+    types = {field.name: str(field.type) for field in schemas[0]}
+    assert set(types.values()) == {"string", "int64", "double"}
+    assert types["benchmark_arc"] == types["bits_per_byte_stderr"] == types["date"] == "double"
+    assert types["num_documents"] == types["active_params"] == "int64"
+    assert types["dtype"] == types["corpus_sha256"] == "string"
+
+
 def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     target = str(tmp_path / "flat.parquet")
@@ -119,10 +144,11 @@ def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch, capsys):
 
 def test_without_every_eval_ever_it_says_that_nothing_was_checked(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "every_eval_ever.schema", None)
-    arguments = ["export", "--published", "--format", "every_eval_ever", "-o", str(tmp_path)]
-    assert main(arguments) == 0
+    results = str(write_results(tmp_path, known_run()))
+    target = tmp_path / "records"
+    assert main(["export", results, "--format", "every_eval_ever", "-o", str(target)]) == 0
     assert "not validated" in capsys.readouterr().err
-    assert len(list(tmp_path.rglob("*.json"))) == 39
+    assert len(list(target.rglob("*.json"))) == 1
 
 
 def test_what_cannot_be_written_is_said_in_one_line(tmp_path, capsys):
@@ -131,7 +157,8 @@ def test_what_cannot_be_written_is_said_in_one_line(tmp_path, capsys):
     assert main(["export", "--published", "--format", "parquet", "-o", nowhere]) == 2
     blocked = tmp_path / "file"
     blocked.write_text("")
-    arguments = ["export", "--published", "--format", "every_eval_ever", "-o", str(blocked)]
+    results = str(write_results(tmp_path, known_run()))
+    arguments = ["export", results, "--format", "every_eval_ever", "-o", str(blocked)]
     assert main(arguments) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3

@@ -66,9 +66,10 @@ def test_regimes_corpora_lengths_and_biases_are_never_mixed():
         run_of("d", documents(BITS), max_tokens=512),
         run_of("e", documents(BITS, bias=-27.0)),
         run_of("f", documents(BITS), corpus_sha256="2" * 64),
+        run_of("g", documents(BITS), task="another"),
     ]
     found = boards(runs)
-    assert len(found) == 6
+    assert len(found) == 7
     assert all(row.rank == 1 for board in found for row in board.rows)
 
 
@@ -104,7 +105,7 @@ def test_the_command_prints_each_format(capsys, tmp_path):
         assert main(["leaderboard", "--published", "--format", name]) == 0
         texts[name] = capsys.readouterr().out
     assert "Not known for any model here: 95 % interval" in texts["table"]
-    assert texts["md"].startswith("## mixed_text, regime reference")
+    assert texts["md"].startswith("## mixed_text, task infocap_mixed_reference, regime")
     rows = list(csv.DictReader(io.StringIO(texts["csv"])))
     (board,) = json.loads(texts["json"])
     assert len(rows) == len(board["rows"]) == 39

@@ -1,5 +1,6 @@
 """The page in a real browser: what a reader does with it, and what a name could do to it."""
 
+import re
 import shutil
 import sys
 
@@ -24,6 +25,21 @@ def test_the_page_is_one_file_and_always_the_same():
         assert loads not in text.split("<script")[0]
     assert "default-src 'none'" in text
     assert text.count('<th scope="row"') == 39
+
+
+@pytest.mark.parametrize(
+    ("sort", "header", "direction"),
+    [
+        ("information_capacity", "IC", "descending"),
+        ("bits_per_byte", "Bits per byte", "ascending"),
+        ("bytes_per_token", "Bytes per token", "descending"),
+        ("compression_gain_bits_per_token", "G, bits per token", "descending"),
+    ],
+)
+def test_the_arrow_is_on_the_column_that_rows_are_sorted_by(sort, header, direction):
+    text = page(boards(published_runs(), sort)).replace(runtime(), "").split("<script")[0]
+    (found,) = re.findall(r'aria-sort="(\w+)"><button type="button">([^<]*)<', text)
+    assert found == (direction, header)
 
 
 def test_names_cannot_become_markup():
@@ -81,7 +97,8 @@ def opened(browser, tmp_path):
 
     def open_page(runs, **emulated):
         path = tmp_path / "page.html"
-        path.write_text(page(boards(runs)), encoding="utf-8")
+        sort = emulated.get("sort", "information_capacity")
+        path.write_text(page(boards(runs, sort)), encoding="utf-8")
         features = [{"name": "prefers-color-scheme", "value": emulated.get("scheme", "light")}]
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         width = emulated.get("width", 1280)
@@ -141,6 +158,18 @@ def test_headers_sort_by_value_both_ways_and_the_unknown_stays_last(opened):
         known = [float(cell) for cell in cells if cell]
         assert known == sorted(known, reverse=last == "descending")
         assert cells[len(known) :] == [""] * 32
+
+
+def test_the_first_click_turns_the_sorted_column_and_puts_the_better_first_in_others(opened):
+    browser = opened(published_runs(), sort="bits_per_byte")
+    assert models(browser)[0] == "DeepSeek-V3.1-Base-671B-A37B"
+    click(browser, header("Rank"))
+    assert models(browser)[0] == "GLM-4.5-Air-Base-106B-A12B"
+    click(browser, header("Bits per byte"))
+    assert models(browser)[0] == "DeepSeek-V3.1-Base-671B-A37B"
+    browser = opened(published_runs(), sort="bits_per_byte")
+    click(browser, header("Bits per byte"))
+    assert models(browser)[0] == "Hunyuan-0.5B-Pretrain"
 
 
 def test_headers_sort_from_the_keyboard(opened):

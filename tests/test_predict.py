@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import byte_tokenizer, save_llama
 from made_up import documents, run_of
+from readme import README
 from test_bias import made_up_series
 
 from infocap_tasks.analysis.bias import by_series
@@ -161,9 +162,10 @@ def test_one_size_cannot_be_tested():
         (["--series", "Qwen1.5", "--reference", "Qwen9"], "not among the models"),
         (["--series", "Nobody"], "no run has it"),
         (["--series", "Seed-OSS-Base"], "has one size"),
-        (["--series", "Qwen1.5", "--target-flops", "0"], "above 1"),
+        *((["--series", "Qwen1.5", "--target-flops", n], "finite number above 1")
+          for n in ("inf", "nan", "0", "-1")),
     ],
-)
+)  # fmt: skip
 def test_wrong_input_is_one_line(arguments, said, capsys):
     assert main(["predict", "--published", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -186,3 +188,66 @@ def test_all_series_at_once(capsys):
     (total,) = [r for r in rows if r["series"] == "all series" and r["method"] == FROM_CAPACITY]
     assert float(total["largest_nll_error"]) < 0.08  # as published
     assert int(total["num_predictions"]) == 122
+
+
+def test_methods_are_compared_on_the_sizes_that_all_of_them_predict(capsys):
+    """Series of two sizes have no power law: GLM-4.5-Base and GLM-4-Base are not among them."""
+    assert main(["predict", "--published", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    shared = {row["method"]: row for row in rows if row["series"] == "all series, shared sizes"}
+    targets = [{e["target"] for e in row["errors"]} for row in shared.values()]
+    assert targets[0] == targets[1] == targets[2]
+    assert len(targets[0]) == 31
+    assert [row["num_predictions"] for row in shared.values()] == [118, 31, 31]
+    assert [row["num_nll_predictions"] for row in shared.values()] == [6, 2, 2]
+    with_nll = [
+        {e["target"] for e in row["errors"] if e["nll_error"] is not None}
+        for row in shared.values()
+    ]
+    assert with_nll == [{"Hunyuan-0.5B-Pretrain", "Hunyuan-1.8B-Pretrain"}] * 3
+
+
+def test_every_error_is_listed_and_makes_the_mean(capsys):
+    assert main(["predict", "--published", "--series", "Qwen1.5", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["leave_one_out"]
+    assert [len(row["errors"]) for row in found] == [42, 7, 7]
+    for row in found:
+        sizes = [abs(error["gain_error"]) for error in row["errors"]]
+        assert np.mean(sizes) == pytest.approx(row["mean_gain_error"])
+        assert set(row["errors"][0]) == {"reference", "target", "gain_error", "nll_error"}
+    pairs = {(error["reference"], error["target"]) for error in found[0]["errors"]}
+    assert len(pairs) == 42
+    assert all(error["reference"] is None for error in found[1]["errors"])
+
+
+def test_intervals_of_nll_are_those_of_the_gain_the_other_way_round(capsys):
+    arguments = ["predict", "--published", "--series", "Hunyuan-Pretrain", "--format", "csv"]
+    assert main(arguments) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert {row["interval_over"] for row in rows} == {OVER_MODELS}
+    for row in rows:
+        low, high, of_nll_low, of_nll_high, predicted = (
+            float(row[f"predicted_{name}"])
+            for name in ("gain_low", "gain_high", "nll_low", "nll_high", "nll_bits_per_token")
+        )
+        assert of_nll_low == pytest.approx(34.95 - high)
+        assert of_nll_high == pytest.approx(34.95 - low)
+        assert of_nll_low < predicted < of_nll_high
+    assert main([*arguments, "--target-flops", "1e11"]) == 0
+    (row,) = csv.DictReader(capsys.readouterr().out.splitlines())
+    assert float(row["predicted_nll_low"]) < float(row["predicted_nll_high"])
+
+
+def test_the_readme_says_these_errors(capsys):
+    main(["predict", "--published", "--format", "json"])
+    rows = json.loads(capsys.readouterr().out)
+    text = " ".join(README.read_text("utf-8").split())
+    (total,) = [r for r in rows if r["series"] == "all series" and r["method"] == FROM_CAPACITY]
+    mean, largest = total["mean_nll_error"], total["largest_nll_error"]
+    assert f"off by {100 * mean:.1f} % on average and {100 * largest:.1f} % at most" in text
+    shared = [row for row in rows if row["series"] == "all series, shared sizes"]
+    nll = [f"{100 * row['mean_nll_error']:.1f} %" for row in shared]
+    gain = [f"{100 * row['mean_gain_error']:.2f} %" for row in shared]
+    assert f"off by {nll[0]} from information capacity" in text
+    assert f"{nll[1]} from the power law and {nll[2]} from the nearest" in text
+    assert f"is off by {gain[0]}, {gain[1]} and {gain[2]}" in text

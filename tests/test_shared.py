@@ -60,6 +60,41 @@ def test_wrong_input_is_one_line(arguments, said, capsys, tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bias", "nowhere", "-o", "folder"], "is a folder"),
+        (["leaderboard", "nowhere", "--format", "html", "-o", "folder"], "is a folder"),
+        (["export", "nowhere", "--format", "parquet", "-o", "folder"], "is a folder"),
+        (["languages", "nowhere", "-o", "folder"], "is a folder"),
+        (["plot", "capacity", "nowhere", "-o", "folder.png"], "is a folder"),
+        (["plot", "capacity", "nowhere", "-o", "s.txt"], "ends in none of .pdf, .png, .svg"),
+        (["export", "nowhere", "--format", "parquet", "-o", "p.csv"], "--format is parquet"),
+        (["export", "nowhere", "-o", "p.json"], "ends in none of .csv, .parquet"),
+        (["bias", "nowhere", "--format", "csv", "-o", "b.md"], "--format is csv"),
+        (["bias", "nowhere", "--format", "csv", "-o", "b.png"], "has no chart"),
+        (["languages", "nowhere", "-o", "no/b.png"], "no folder no"),
+    ],
+)
+def test_impossible_outputs_are_refused_before_anything_is_read(
+    arguments, said, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.png").mkdir()
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_an_export_by_ending(tmp_path, capsys):
+    assert main(["export", "--published", "-o", str(tmp_path / "flat.parquet")]) == 0
+    assert (tmp_path / "flat.parquet").read_bytes().startswith(b"PAR1")
+    assert main(["export", "--published"]) == 0
+    assert capsys.readouterr().out.startswith("series,model,task")
+
+
 def test_an_empty_folder_is_told_apart(tmp_path, capsys):
     assert main(["bias", str(tmp_path)]) == 2
     assert "infocap eval --output_path" in capsys.readouterr().err

@@ -44,3 +44,12 @@ def test_empty_columns_go():
         {"b": 1},
         {"b": None},
     ]
+
+
+def test_headers_break_at_spaces_too_and_keep_their_signs():
+    assert as_table([{"Model": "m", "95 % interval of it": "x"}]).splitlines() == [
+        "              95 %",
+        "       interval of",
+        "Model           it",
+        "m                x",
+    ]

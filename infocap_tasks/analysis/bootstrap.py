@@ -113,22 +113,6 @@ def bca_interval(
     return Interval(quantile((1 - level) / 2), quantile((1 + level) / 2))
 
 
-def capacity_replicates(
-    runs: Sequence[Run], num_samples: int = NUM_SAMPLES, seed: int = 0
-) -> Array:
-    """IC over samples of documents: one row a sample, one column a run.
-
-    Runs on the same documents share the samples. Runs without documents have NaN.
-    """
-    replicates = np.full((num_samples, len(runs)), np.nan)
-    for number, indices in enumerate(by_documents(runs)):
-        group = [document_columns(runs[index]) for index in indices]
-        sums = resampled_sums(group, num_samples, np.random.default_rng([seed, number]))
-        for index, of_run in zip(indices, sums, strict=True):
-            replicates[:, index] = metric_of("information_capacity", of_run, runs[index])
-    return replicates
-
-
 def by_documents(runs: Sequence[Run]) -> list[list[int]]:
     """Indices of the runs that have documents, those on the same ones together."""
     same_documents = defaultdict(list)

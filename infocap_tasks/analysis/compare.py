@@ -129,9 +129,11 @@ def explain(a: Run, b: Run) -> Comparison:
 def _shared_names(a: Run, b: Run) -> list[str]:
     for run in (a, b):
         if not run.documents:
+            known = all(each.metric("bits_per_byte") is not None for each in (a, b))
+            advice = ", or see the difference of the totals with infocap explain" if known else ""
             raise InfocapError(
-                f"{run.model}: {run.source} holds no documents to pair; score it again with this "
-                "version, or see the difference of the totals with infocap explain"
+                f"{run.model}: {run.source} holds no documents to pair; score the model with "
+                f"infocap eval of this version{advice}"
             )
         if len(set(document_names(run))) != len(run.documents):
             raise InfocapError(

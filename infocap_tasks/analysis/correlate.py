@@ -1,7 +1,7 @@
 """How information capacity goes along with benchmark scores, over models and within series."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,9 @@ Array = npt.NDArray[np.float64]
 
 MEAN = "mean"
 LEAST_MODELS = 4
+# Models less their series, since each series' mean is estimated; an interval needs this many.
+LEAST_DEGREES = 4
+_FEW = 10
 NUM_SAMPLES = 2000
 QUANTITIES = ("information_capacity", "bits_per_byte", "log2_flops_per_token")
 
@@ -27,9 +30,10 @@ class Correlation(NamedTuple):
         within_series: whether each series' means were taken off both first.
         coefficient: pearson, spearman or kendall (tau-b).
         value: None where one side does not vary.
-        low: of the 95 % interval over models; None where too few samples vary.
+        low: of the 95 % interval over models; None where ``note`` says why.
         high: see ``low``.
         num_models: how many models have both.
+        note: what must be known to read the numbers; None where there is nothing.
     """
 
     benchmark: str
@@ -40,6 +44,7 @@ class Correlation(NamedTuple):
     low: float | None
     high: float | None
     num_models: int
+    note: str | None
 
 
 def correlate(
@@ -113,19 +118,46 @@ def _of_pair(
     x = np.array([values[index] for index in held], dtype=np.float64)
     y = score[held]
     series = [runs[index].series for index in held]
-    found = [
-        Correlation(benchmark, quantity, False, name, *_estimate(x, y, name, seed), len(held))
-        for name in COEFFICIENTS
-    ]
+    found = _rows(benchmark, quantity, x, y, None, seed)
     kept = in_shared_series(series)
     if len(kept) >= LEAST_MODELS:
         inner = [series[index] for index in kept]
         x, y = demeaned(x[kept], inner), demeaned(y[kept], inner)
-        found += [
-            Correlation(benchmark, quantity, True, name, *_estimate(x, y, name, seed), len(kept))
-            for name in COEFFICIENTS
-        ]
+        found += _rows(benchmark, quantity, x, y, inner, seed)
     return found
+
+
+def _rows(
+    benchmark: str, quantity: str, x: Array, y: Array, series: Sequence[str] | None, seed: int
+) -> list[Correlation]:
+    """All coefficients of one pair; ``series`` where their means were taken off."""
+    is_within = series is not None
+    note = "; ".join(_notes(x, y, series)) or None
+    return [
+        Correlation(
+            benchmark, quantity, is_within, name, *estimate(x, y, name, series, seed), len(x), note
+        )
+        for name in COEFFICIENTS
+    ]
+
+
+def _notes(x: Array, y: Array, series: Sequence[str] | None) -> Iterator[str]:
+    if not (_varies(x) and _varies(y)):
+        yield "no coefficient: one side does not vary"
+    elif series and not _has_interval(series):
+        yield (
+            f"no interval within series: {len(series)} models less {len(set(series))} series is "
+            f"{len(series) - len(set(series))}, and it needs {LEAST_DEGREES}"
+        )
+    if len(x) < _FEW:
+        yield (
+            f"fewer than {_FEW} models say little: chance alone makes coefficients near 1, and "
+            "intervals over so few models are a rough guide"
+        )
+
+
+def _has_interval(series: Sequence[str]) -> bool:
+    return len(series) - len(set(series)) >= LEAST_DEGREES
 
 
 def _quantity(run: Run, name: str) -> float | None:
@@ -140,13 +172,14 @@ def in_shared_series(series: Sequence[str]) -> list[int]:
 
 
 def demeaned(values: Array, series: Sequence[str]) -> Array:
-    """Values less the mean of their series."""
+    """Values along the last axis less the mean of their series."""
     members = defaultdict(list)
     for index, name in enumerate(series):
         members[name].append(index)
     result = values.copy()
     for indices in members.values():
-        result[indices] -= values[indices].mean()
+        result[..., indices] -= values[..., indices].mean(axis=-1, keepdims=True)
+    result[np.abs(result) <= _ROUNDING * np.abs(values).max()] = 0.0  # equal values stay ties
     return result
 
 
@@ -193,6 +226,7 @@ COEFFICIENTS: Mapping[str, Callable[[Array, Array], Array]] = {
 }
 
 _PAIRS_AT_A_TIME = 2**21
+_ROUNDING = 1e-12
 
 
 def _tau_b(x: Array, y: Array) -> Array:
@@ -207,17 +241,28 @@ def _ratio(above: Array, below: Array) -> Array:
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
 
 
-def _estimate(
-    x: Array, y: Array, name: str, seed: int
+def estimate(
+    x: Array, y: Array, name: str, series: Sequence[str] | None = None, seed: int = 0
 ) -> tuple[float | None, float | None, float | None]:
-    """The coefficient and the percentiles of its bootstrap over models."""
+    """The coefficient and the percentiles of its bootstrap over models.
+
+    Within series, x and y are what is left without the series' means. Pairs of them are drawn into
+    the places of all models, and the means are taken off again: with the means held fixed, samples
+    would vary less than data do.
+    """
     if not (_varies(x) and _varies(y)):
         return None, None, None
     coefficient = COEFFICIENTS[name]
+    value = float(coefficient(x[None], y[None])[0])
+    if series and not _has_interval(series):
+        return value, None, None
     drawn = np.random.default_rng(seed).integers(len(x), size=(NUM_SAMPLES, len(x)))
-    low, high = np.nanquantile(coefficient(x[drawn], y[drawn]), [0.025, 0.975])
-    return float(coefficient(x[None], y[None])[0]), float(low), float(high)
+    xs, ys = x[drawn], y[drawn]
+    if series:
+        xs, ys = demeaned(xs, series), demeaned(ys, series)
+    low, high = np.nanquantile(coefficient(xs, ys), [0.025, 0.975])
+    return value, float(low), float(high)
 
 
 def _varies(values: Array) -> bool:
-    return bool(np.ptp(values) > 1e-12 * np.abs(values).max())
+    return bool(np.ptp(values) > _ROUNDING * np.abs(values).max())

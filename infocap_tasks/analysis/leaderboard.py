@@ -1,10 +1,9 @@
-"""Runs to leaderboards: one for each corpus, regime, length and bias, since only those compare.
+"""Runs to leaderboards: one for each group of runs that compare.
 
 Ranks are by information capacity. The interval and the range of ranks come from one bootstrap over
 documents, in which models that were scored on the same documents share the samples.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from infocap_tasks.analysis.bootstrap import (
     document_columns,
     metric_of,
 )
+from infocap_tasks.analysis.comparable import Comparable, comparable
 from infocap_tasks.analysis.ranks import RankRange, rank_ranges
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS
@@ -28,22 +28,6 @@ from infocap_tasks.runs import Run
 SORTABLE = {name: metric.higher_is_better for name, metric in METRICS.items()} | {
     "active_params": False
 }
-
-
-class Comparable(NamedTuple):
-    """What runs must share for their information capacities to be compared."""
-
-    corpus: str
-    corpus_sha256: str | None
-    regime: str
-    max_tokens: int
-    bias_bits_per_token: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.corpus}, regime {self.regime}, L = {self.max_tokens} tokens, "
-            f"b = {self.bias_bits_per_token:g} bits per token"
-        )
 
 
 class Row(NamedTuple):
@@ -56,37 +40,38 @@ class Row(NamedTuple):
 
 
 class Board(NamedTuple):
-    """A ranking of runs that compare, and the names of the benchmarks found beside them."""
+    """A ranking of runs that compare.
+
+    Attributes:
+        shared: what they share.
+        rows: in the order of the metric ``sort``.
+        benchmarks: names of those found beside the runs.
+        sort: one of ``SORTABLE``.
+    """
 
     shared: Comparable
     rows: list[Row]
     benchmarks: list[str]
+    sort: str
 
 
 def boards(
     runs: Iterable[Run], sort: str = "information_capacity", level: float = 0.95, seed: int = 0
 ) -> list[Board]:
-    """The boards of these runs, by corpus and regime; rows in the order of the metric ``sort``.
+    """The boards of these runs, one for each group that compares, in the order of ``sort``.
 
     Raises:
         InfocapError: there are no runs, or no metric has this name.
     """
-    groups: dict[Comparable, list[Run]] = defaultdict(list)
-    for run in runs:
-        groups[comparable(run)].append(run)
+    groups = comparable(runs)
     if not groups:
         raise InfocapError("no runs to rank: give results of infocap tasks, or --published")
     if sort not in SORTABLE:
         raise InfocapError(f"--sort {sort}: no such metric; choose one of {', '.join(SORTABLE)}")
     return [
-        Board(shared, _sorted(_ranked(groups[shared], level, seed), sort), _benchmarks(group))
+        Board(shared, _sorted(_ranked(group, level, seed), sort), _benchmarks(group), sort)
         for shared, group in sorted(groups.items(), key=lambda item: str(item[0]))
     ]
-
-
-def comparable(run: Run) -> Comparable:
-    """What the run shares with those it can be compared to."""
-    return Comparable(*(getattr(run, name) for name in Comparable._fields))
 
 
 def _benchmarks(runs: Sequence[Run]) -> list[str]:
@@ -158,19 +143,10 @@ def record(row: Row, benchmarks: Sequence[str]) -> dict[str, Any]:
         "information_capacity": run.information_capacity,
         "information_capacity_low": low,
         "information_capacity_high": high,
-        **{name: run.metric(name) for name in _METRICS_SHOWN},
+        **{name: run.metric(name) for name in METRICS if name != "information_capacity"},
         "active_params": run.active_params,
         "num_documents": len(run.documents) if run.documents else None,
         "task": run.task,
         "source": run.source,
         **{name: run.benchmarks.get(name) for name in benchmarks},
     }
-
-
-_METRICS_SHOWN = (
-    "text_size_bits_per_token",
-    "nll_bits_per_token",
-    "bits_per_byte",
-    "flops_per_token",
-    "flops_per_byte",
-)

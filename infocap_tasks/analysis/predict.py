@@ -10,7 +10,7 @@ size nearest in log N. Relative errors are (predicted - measured) / measured.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -64,6 +64,14 @@ class Prediction:
     nll_bits_per_token: float | None = None
 
     @property
+    def nll_interval(self) -> Interval | None:
+        """Of H at 95 %: that of G the other way round, since H = C - G with C as it is taken."""
+        if self.interval is None or self.predicted_nll_bits_per_token is None:
+            return None
+        text_size = self.predicted_gain_bits_per_token + self.predicted_nll_bits_per_token
+        return Interval(text_size - self.interval.high, text_size - self.interval.low)
+
+    @property
     def gain_error(self) -> float | None:
         """(predicted - measured) / measured of G."""
         return _relative(self.predicted_gain_bits_per_token, self.gain_bits_per_token)
@@ -79,6 +87,7 @@ class Errors(NamedTuple):
 
     method: str
     num_predictions: int
+    num_nll_predictions: int
     mean_gain_error: float | None
     largest_gain_error: float | None
     mean_nll_error: float | None
@@ -99,10 +108,13 @@ def predict_new(
     """A size that is not run yet, from the reference; all sizes of the series give the scatter.
 
     Raises:
-        InfocapError: N is not above 1.
+        InfocapError: N is not a number above 1.
     """
-    if not flops_per_token > 1:
-        raise InfocapError(f"{model}: {flops_per_token} FLOPs per token; N must be above 1")
+    if not 1 < flops_per_token < math.inf:
+        raise InfocapError(
+            f"{model}: N must be a finite number above 1; give the FLOPs to decode one token, such "
+            "as 6e10"
+        )
     return _predict(reference, series, model, flops_per_token, reference.text_size_bits_per_token)
 
 
@@ -135,11 +147,21 @@ def errors_of(method: str, predictions: Sequence[Prediction]) -> Errors:
     return Errors(
         method,
         len(predictions),
+        len(nll),
         float(np.mean(gain)) if gain else None,
         max(gain, default=None),
         float(np.mean(nll)) if nll else None,
         max(nll, default=None),
     )
+
+
+def of_shared_targets(by_method: Mapping[str, Sequence[Prediction]]) -> dict[str, list[Prediction]]:
+    """The predictions of a series for those sizes alone that every method predicts."""
+    shared = set.intersection(*({p.model for p in found} for found in by_method.values()))
+    return {
+        method: [prediction for prediction in found if prediction.model in shared]
+        for method, found in by_method.items()
+    }
 
 
 def power_law(series: Sequence[Run]) -> list[Prediction]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from infocap_tasks.analysis.bias import POOLED, Bias, by_series, fit_biases, relative_range
 from infocap_tasks.commands.output import add_output
-from infocap_tasks.commands.shared import add_results, emit, one_setting, select_runs
+from infocap_tasks.commands.shared import add_results, comparing, emit, select_runs
 from infocap_tasks.runs import Run
 from infocap_tasks.tables import RENDERERS
 
@@ -39,8 +39,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Fit and print; the exit status is 1 where a file was left out."""
     selection = select_runs(options)
-    series = by_series(one_setting(selection.runs))
-    fits = fit_biases(selection.runs)
+    runs = comparing(selection.runs)
+    series, fits = by_series(runs), fit_biases(runs)
     lines = _lines(series, fits)
     emit(options, [_row(fit, series, fits) for fit in fits], lines, [_record(fit) for fit in fits])
     return selection.status

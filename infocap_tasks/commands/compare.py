@@ -2,12 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from infocap_tasks.analysis.comparable import assumption, require_comparable
 from infocap_tasks.analysis.compare import Comparison, compare
 from infocap_tasks.analysis.explain import Factors
 from infocap_tasks.commands.output import add_output
-from infocap_tasks.commands.shared import add_choice, emit, one_setting, select_one
+from infocap_tasks.commands.shared import add_choice, emit, say, select_one
 from infocap_tasks.runs import Run
 from infocap_tasks.tables import RENDERERS, without_empty_columns
 
@@ -49,7 +51,12 @@ def select_pair(options: argparse.Namespace) -> tuple[Run, Run, int]:
     """The two runs, which measure the same, and the exit status."""
     (a,), status_a = select_one(options.run_a, options)
     (b,), status_b = select_one(options.run_b, options)
-    one_setting([a, b])
+    # Another bias is one of the sources of a difference, not a reason to refuse it.
+    pair = [a, replace(b, bias_bits_per_token=a.bias_bits_per_token)]
+    require_comparable(pair)
+    line = assumption(pair)
+    if line:
+        say(line)
     return a, b, max(status_a, status_b)
 
 

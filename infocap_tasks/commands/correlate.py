@@ -4,14 +4,14 @@ import argparse
 from collections.abc import Sequence
 
 from infocap_tasks.analysis.correlate import (
+    LEAST_DEGREES,
     LEAST_MODELS,
     Correlation,
     correlate,
     scores_by_benchmark,
 )
-from infocap_tasks.commands.output import CHARTS, add_output
-from infocap_tasks.commands.plot import only_board
-from infocap_tasks.commands.shared import add_results, emit, select_runs
+from infocap_tasks.commands.output import add_output, draws
+from infocap_tasks.commands.shared import add_results, comparing, emit, select_runs
 from infocap_tasks.figures import style
 from infocap_tasks.figures.benchmarks import benchmarks_figure
 from infocap_tasks.tables import RENDERERS
@@ -20,10 +20,10 @@ _DESCRIPTION = f"""\
 Pearson's, Spearman's and Kendall's coefficient of information capacity, bits per byte and log2 N
 with each benchmark that stands beside the runs, and with the benchmarks' mean: over all models, and
 within series, where each series' mean is taken off both. Intervals (95 %) are percentiles of a
-bootstrap over models; {LEAST_MODELS} models at least. Scored in one go by
-`infocap eval --tasks infocap_local,arc_easy,hellaswag`.
+bootstrap over models, which takes the series' means off each sample anew; {LEAST_MODELS} models at
+least, and for an interval within series {LEAST_DEGREES} more models than series. Scored in one go
+by `infocap eval --tasks infocap_local,arc_easy,hellaswag`.
 """
-_FEW = 10
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -46,30 +46,22 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace) -> int:
     """Correlate and print, or draw; the exit status is 1 where a file was left out."""
-    chart = options.output is not None and options.output.suffix.lower() in CHARTS
-    if chart:
-        style.require(options.output)
     selection = select_runs(options)
-    runs = [row.run for row in only_board(selection.runs).rows]
+    runs = comparing(selection.runs)
     found = correlate(runs, options.benchmarks)
-    if chart:
+    if draws(options):
         with style.drawing():
             figure = benchmarks_figure(runs, scores_by_benchmark(runs, options.benchmarks))
             style.save(figure, options.output)
-    emit(options, [row._asdict() for row in found], _lines(found))
+    rows = [row._asdict() for row in found]
+    shown = [{name: row[name] for name in row if name != "note"} for row in rows]
+    emit(options, rows, _lines(found), shown=shown)
     return selection.status
 
 
 def _lines(found: Sequence[Correlation]) -> list[str]:
-    fewest = min(row.num_models for row in found)
-    lines = []
-    if fewest < _FEW:
-        lines.append(
-            f"With {fewest} models these say little: chance alone makes coefficients near 1, and "
-            "intervals over so few models are a rough guide."
-        )
-    if any(row.value is None for row in found):
-        lines.append("-: one side does not vary.")
+    notes = dict.fromkeys(note for row in found if row.note for note in row.note.split("; "))
+    lines = [f"{note[0].upper()}{note[1:]}." for note in notes]
     if not any(row.within_series for row in found):
         lines.append(
             f"Nothing within series: fewer than {LEAST_MODELS} models share theirs with another."

@@ -1,17 +1,21 @@
 """``infocap export``: results for other pipelines."""
 
 import argparse
-import os
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from infocap_tasks.commands.output import write_text
-from infocap_tasks.commands.shared import add_results, select_runs
+from infocap_tasks.commands.output import (
+    FOLDER_FORMAT,
+    add_output,
+    chosen_format,
+    deliver,
+    write_text,
+)
+from infocap_tasks.commands.shared import add_results, say, select_runs
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.export import Evaluator, every_eval_ever, faults, flat_rows
+from infocap_tasks.export import Evaluator, column_type, every_eval_ever, faults, flat_rows
+from infocap_tasks.files import whole_file
 from infocap_tasks.runs import Run
 from infocap_tasks.tables import as_csv, as_json
 
@@ -19,7 +23,8 @@ _DESCRIPTION = """\
   csv, parquet     one row a run: every metric with its standard error, provenance, benchmarks
   every_eval_ever  one JSON file a run in the shared format of that name, in the folder -o, as
                    data/infocap-tasks/DEVELOPER/MODEL/UUID.json; validated with the package
-                   every-eval-ever (Python 3.12 or newer; pip install "infocap-tasks[export]")
+                   every-eval-ever (Python 3.12 or newer; pip install "infocap-tasks[export]");
+                   published rows are not among them
 """
 _RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
 
@@ -32,8 +37,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_results(parser)
-    parser.add_argument("--format", choices=["csv", "parquet", "every_eval_ever"], required=True)
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE|DIR", help="where to write")
+    add_output(parser, ["csv", "parquet", FOLDER_FORMAT])
     parser.add_argument(
         "--organization",
         default="unknown",
@@ -51,25 +55,36 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace) -> int:
     """Export; the exit status is 1 where a file was left out."""
-    if options.output is None and options.format != "csv":
-        what = "folder" if options.format == "every_eval_ever" else "file"
-        raise InfocapError(f"--format {options.format} needs a {what} to write to; add -o PATH")
+    name = chosen_format(options)
+    if options.output is None and name != "csv":
+        what = "folder" if name == FOLDER_FORMAT else "file"
+        raise InfocapError(f"--format {name} needs a {what} to write to; add -o PATH")
     selection = select_runs(options)
-    if options.format == "every_eval_ever":
+    if name == FOLDER_FORMAT:
         evaluator = Evaluator(options.organization, options.relationship)
         _write_records(selection.runs, evaluator, options.output)
-    elif options.format == "parquet":
+    elif name == "parquet":
         _write_parquet(flat_rows(selection.runs), options.output)
-    elif options.output:
-        write_text(options.output, as_csv(flat_rows(selection.runs)) + "\n")
     else:
-        print(as_csv(flat_rows(selection.runs)))
+        deliver(options, lambda _: as_csv(flat_rows(selection.runs)))
     return selection.status
 
 
 def _write_records(runs: Sequence[Run], evaluator: Evaluator, folder: Path) -> None:
-    """All records, once all of them are known to be valid."""
-    records = [every_eval_ever(run, evaluator) for run in runs]
+    """All records, once all of them are known to be valid.
+
+    Raises:
+        InfocapError: there is nothing to write, a record is not valid, or it cannot be written.
+    """
+    own = [run for run in runs if not run.is_published]
+    if len(own) < len(runs):
+        say(f"{len(runs) - len(own)} published rows left out: others evaluated these, not lm_eval")
+    if not own:
+        raise InfocapError(
+            f"--format {FOLDER_FORMAT} is for evaluations of your own, and all rows are published; "
+            "give results of infocap eval, or choose --format csv or parquet"
+        )
+    records = [every_eval_ever(run, evaluator) for run in own]
     for record in records:
         found = faults(record.content)
         if found:
@@ -78,10 +93,9 @@ def _write_records(runs: Sequence[Run], evaluator: Evaluator, folder: Path) -> N
                 "Its schema may have changed: install every-eval-ever 0.3"
             )
     if faults(records[0].content) is None:
-        print(
-            "infocap: not validated: every-eval-ever is not installed (Python 3.12 or newer; "
-            'pip install "infocap-tasks[export]")',
-            file=sys.stderr,
+        say(
+            "not validated: every-eval-ever is not installed (Python 3.12 or newer; "
+            'pip install "infocap-tasks[export]")'
         )
     for record in records:
         path = folder / record.path
@@ -101,14 +115,9 @@ def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:
         raise InfocapError(
             '--format parquet needs pyarrow; pip install "infocap-tasks[export]"'
         ) from error
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
-    except OSError as error:
-        raise InfocapError(f"-o {path}: cannot be written ({error.strerror})") from error
-    os.close(handle)
-    try:
-        parquet.write_table(pyarrow.Table.from_pylist(list(rows)), temporary)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    arrow = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    types = {name: column_type(name) for name in rows[0]}
+    typed = [{k: None if v is None else types[k](v) for k, v in row.items()} for row in rows]
+    schema = pyarrow.schema([(name, arrow[type_]) for name, type_ in types.items()])
+    with whole_file(path) as unfinished:
+        parquet.write_table(pyarrow.Table.from_pylist(typed, schema), unfinished)

@@ -1,15 +1,13 @@
 """``infocap plot``: figures for papers."""
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infocap_tasks.analysis.correlate import scores_by_benchmark
 from infocap_tasks.analysis.leaderboard import Board, boards
-from infocap_tasks.commands.shared import add_results, select_runs
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.commands.output import add_output
+from infocap_tasks.commands.shared import add_results, comparing, say, select_runs
 from infocap_tasks.figures import frontier, series, style
 from infocap_tasks.figures.benchmarks import benchmarks_figure
 from infocap_tasks.figures.capacity import capacity_figure
@@ -38,20 +36,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("figure", choices=list(FIGURES), metavar="FIGURE", help=", ".join(FIGURES))
     add_results(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="write to this file (.png, .svg, .pdf)",
-    )
+    add_output(parser, [], chart="draw it")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Draw and write; the exit status is 1 where a file was left out."""
-    style.require(options.output)
     selection = select_runs(options)
     with style.drawing():
         style.save(FIGURES[options.figure](selection.runs), options.output)
@@ -59,18 +49,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _capacity(runs: Sequence[Run]) -> "Figure":
-    return capacity_figure(only_board(runs))
+    return capacity_figure(_board(runs))
 
 
 def _frontier(runs: Sequence[Run]) -> "Figure":
-    board = only_board(runs)
+    board = _board(runs)
     figure = frontier.frontier_figure(board)
     _say_left_out("models whose C and H are not known", frontier.left_out(board))
     return figure
 
 
 def _series(runs: Sequence[Run]) -> "Figure":
-    board = only_board(runs)
+    board = _board(runs)
     figure = series.series_figure(board)
     _say_left_out("series of one model", series.alone(board))
     return figure
@@ -83,8 +73,8 @@ def _flops(runs: Sequence[Run]) -> "Figure":
 
 
 def _benchmarks(runs: Sequence[Run]) -> "Figure":
-    models = [row.run for row in only_board(runs).rows]
-    return benchmarks_figure(models, scores_by_benchmark(models))
+    group = comparing(runs)
+    return benchmarks_figure(group, scores_by_benchmark(group))
 
 
 FIGURES: Mapping[str, Callable[[Sequence[Run]], "Figure"]] = {
@@ -96,23 +86,12 @@ FIGURES: Mapping[str, Callable[[Sequence[Run]], "Figure"]] = {
 }
 
 
-def only_board(runs: Sequence[Run]) -> Board:
-    """The board that all runs are on.
-
-    Raises:
-        InfocapError: they are on several, which do not compare.
-    """
-    found = boards(runs)
-    if len(found) > 1:
-        held = "; ".join(str(board.shared) for board in found)
-        raise InfocapError(
-            f"runs that do not compare cannot share a figure ({held}); choose with --task or "
-            "--regime, or give fewer results"
-        )
-    return found[0]
+def _board(runs: Sequence[Run]) -> Board:
+    (board,) = boards(comparing(runs))
+    return board
 
 
 def _say_left_out(what: str, names: Sequence[str]) -> None:
     if names:
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        print(f"infocap: left out: {len(names)} {what} ({shown})", file=sys.stderr)
+        say(f"left out: {len(names)} {what} ({shown})")

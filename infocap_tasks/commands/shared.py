@@ -5,8 +5,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from infocap_tasks.analysis.comparable import comparable, remarks, require_comparable
 from infocap_tasks.commands.output import deliver
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import FaultyFiles, InfocapError
 from infocap_tasks.metrics import TEXT_SIZES
 from infocap_tasks.runs import Run, published_runs, read_runs
 from infocap_tasks.series import read_series_map
@@ -67,11 +68,8 @@ def select_runs(options: argparse.Namespace) -> Selection:
     maps, names = split_series(options.series)
     if not options.results and not options.published:
         raise InfocapError("no results given: name results files or folders, or add --published")
-    found = _read(options.results, maps)
-    runs = found.runs
-    if options.published:
-        runs = [*runs, *published_runs()]
-    return Selection(_chosen(runs, options, names), found.status)
+    found = _read(options.results, maps, published_runs() if options.published else [])
+    return Selection(_chosen(found.runs, options, names), found.status)
 
 
 def select_one(path: str, options: argparse.Namespace) -> Selection:
@@ -82,7 +80,7 @@ def select_one(path: str, options: argparse.Namespace) -> Selection:
     """
     if path.startswith(_PUBLISHED):
         return Selection([_published_run(path.removeprefix(_PUBLISHED))], 0)
-    found = _read([path], {})
+    found = _read([path], {}, [])
     runs = _chosen(found.runs, options, [])
     if len(runs) > 1:
         held = ", ".join(f"{run.model} on {run.task} ({run.regime})" for run in runs)
@@ -112,25 +110,17 @@ def split_series(values: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     return overrides, names
 
 
-def one_setting(runs: Sequence[Run]) -> Sequence[Run]:
-    """The runs themselves, where they measure the same: corpus, regime and L.
+def comparing(runs: Sequence[Run]) -> list[Run]:
+    """The runs, where they compare; what was assumed and left out for it is said.
 
     Raises:
-        InfocapError: they do not.
+        InfocapError: they do not compare.
     """
-    for name, remedy in (
-        ("task", "choose one with --task"),
-        ("regime", "choose one with --regime"),
-        ("max_tokens", "give only results whose texts were cut alike"),
-        ("corpus_sha256", "give only results on the same texts"),
-    ):
-        values = sorted({str(v) for v in (getattr(run, name) for run in runs) if v is not None})
-        if len(values) > 1:
-            raise InfocapError(
-                f"the runs differ in {name} ({', '.join(value[:40] for value in values)}) and "
-                f"cannot be put together; {remedy}"
-            )
-    return runs
+    require_comparable(runs)
+    for line in remarks(runs):
+        say(line)
+    (group,) = comparable(runs).values()
+    return group
 
 
 def emit(
@@ -161,11 +151,32 @@ def emit(
     deliver(options, render)
 
 
-def _read(paths: Sequence[str], overrides: dict[str, str]) -> Selection:
+def say(line: str) -> None:
+    """A remark for people, beside the output."""
+    print(f"infocap: {line}", file=sys.stderr)
+
+
+def _read(paths: Sequence[str], overrides: dict[str, str], others: Sequence[Run]) -> Selection:
+    """The runs of these files and ``others``.
+
+    Raises:
+        InfocapError: there are none.
+    """
     reading = read_runs(paths, overrides)
     for line in [*reading.notes, *reading.complaints]:
-        print(f"infocap: {line}", file=sys.stderr)
-    return Selection(reading.runs, 1 if reading.complaints else 0)
+        say(line)
+    runs = [*reading.runs, *others]
+    if not runs and reading.complaints:
+        raise FaultyFiles(
+            "no run of an infocap task is left without the faulty files; make them again with "
+            "infocap eval --output_path FOLDER"
+        )
+    if not runs:
+        raise InfocapError(
+            "no run of an infocap task in what was given; score models first "
+            "with infocap eval --output_path FOLDER"
+        )
+    return Selection(runs, 1 if reading.complaints else 0)
 
 
 def _chosen(runs: Sequence[Run], options: argparse.Namespace, series: Sequence[str]) -> list[Run]:
@@ -179,13 +190,8 @@ def _chosen(runs: Sequence[Run], options: argparse.Namespace, series: Sequence[s
         missing = [value for value in wanted if value not in known]
         if missing:
             raise InfocapError(
-                f"--{name} {missing[0]}: no run has it; there are {', '.join(known) or 'none'}"
+                f"--{name} {missing[0]}: no run has it; there are {', '.join(known)}"
             )
         if wanted:
             chosen = [run for run in chosen if getattr(run, name) in wanted]
-    if not chosen:
-        raise InfocapError(
-            "no run of an infocap task in what was given; score models first "
-            "with infocap eval --output_path FOLDER"
-        )
     return chosen

@@ -1,13 +1,13 @@
 """The look that all figures share, and how they are written: whole or not at all."""
 
 import importlib.util
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ def require(path: Path) -> None:
     Raises:
         InfocapError: the suffix is unknown, the folder is missing, or matplotlib is.
     """
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise InfocapError(
             f"figure {path}: its format is told by the suffix, which must be one of "
             f"{', '.join(SUFFIXES)}; name it {path.stem}.png"
@@ -111,14 +111,7 @@ def save(figure: "Figure", path: Path) -> None:
         InfocapError: the suffix is unknown, or the file cannot be written.
     """
     require(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    kind = path.suffix[1:]
+    kind = path.suffix[1:].lower()
     undated = {"png": None, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-    try:
-        with drawing():
-            figure.savefig(unfinished, format=kind, dpi=_DOTS_PER_INCH, metadata=undated)
-        unfinished.replace(path)
-    except OSError as error:
-        raise InfocapError(f"figure {path}: cannot be written ({error.strerror})") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as unfinished, drawing():
+        figure.savefig(unfinished, format=kind, dpi=_DOTS_PER_INCH, metadata=undated)

@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from infocap_tasks import __version__
+from infocap_tasks.analysis.comparable import assumption
 from infocap_tasks.analysis.leaderboard import Board, Row, record
 from infocap_tasks.boards import UNKNOWN, Column, known_columns
 from infocap_tasks.page.chart import capacity_chart, frontier_chart, look, runtime
@@ -89,12 +90,13 @@ def _series(board: Board) -> list[str]:
 def _board(board_id: str, board: Board) -> str:
     shared = board.shared
     terms = (
-        f"Regime {shared.regime}, texts cut at {shared.max_tokens} tokens, "
+        f"Task {shared.task}, regime {shared.regime}, texts cut at {shared.max_tokens} tokens, "
         f"b = {shared.bias_bits_per_token:g} bits per token"
     ).replace("b = -", "b = −")
+    note = assumption([row.run for row in board.rows])
     return f"""<section class="board" id="{board_id}" aria-labelledby="{board_id}-title">
 <h2 id="{board_id}-title">{escape(shared.corpus)}</h2>
-<p class="terms">{escape(terms)}</p>
+<p class="terms">{escape(terms)}</p>{_paragraph(note)}
 {_filters(board_id, board)}
 <div class="charts">
 {_figure("capacity", "Information capacity over compute", capacity_summary(board))}
@@ -169,12 +171,9 @@ def _models(count: int) -> str:
 def _table(board_id: str, board: Board) -> str:
     records = [(key, record(row, board.benchmarks)) for key, row in _keyed(board)]
     columns, unknown = known_columns(board)
-    head = "".join(map(_header, columns))
+    head = "".join(_header(column, column.field == board.sort) for column in columns)
     body = "\n".join(_row(key, values, columns) for key, values in records)
-    note = (
-        f'<p class="terms">Not known for any model here: {escape(", ".join(unknown))}.</p>'
-        * bool(unknown)
-    )
+    note = f"Not known for any model here: {', '.join(unknown)}" if unknown else None
     return f"""<div class="scroll" role="region" aria-labelledby="{board_id}-title" tabindex="0">
 <table><caption class="hidden-visually">{escape(str(board.shared))}. Headers sort.</caption>
 <thead><tr>{head}</tr></thead>
@@ -183,11 +182,15 @@ def _table(board_id: str, board: Board) -> str:
 </tbody></table>
 <p class="empty" hidden>No model matches. Clear the search or check more series.</p>
 </div>
-{note}"""
+{_paragraph(note)}"""
 
 
-def _header(column: Column) -> str:
-    sort = ' aria-sort="ascending"' if column.header == "Rank" else ""
+def _paragraph(sentence: str | None) -> str:
+    return f'<p class="terms">{escape(sentence)}.</p>' if sentence else ""
+
+
+def _header(column: Column, is_sorted: bool) -> str:
+    sort = f' aria-sort="{column.first}"' * is_sorted
     classes = " ".join(["model"] * (column.header == "Model") + ["text"] * column.is_text)
     return (
         f'<th scope="col" class="{classes}" data-first="{column.first}"{sort}>'
@@ -201,7 +204,7 @@ def _row(key: str, values: dict[str, Any], columns: Sequence[Column]) -> str:
 
 
 def _cell(column: Column, values: dict[str, Any]) -> str:
-    value = column.value(values)
+    value = values[column.field]
     data = "" if value is None else escape(str(value))
     shown = escape(column.shown(values))
     if column.header == "Model":
