@@ -160,6 +160,6 @@ def test_what_cannot_be_written_is_said_in_one_line(tmp_path, capsys):
     results = str(write_results(tmp_path, known_run()))
     arguments = ["export", results, "--format", "every_eval_ever", "-o", str(blocked)]
     assert main(arguments) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 3
+    lines = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert len(lines) == 3  # beside them it may say that nothing validated the records
     assert all("-o" in line for line in lines)
