@@ -307,7 +307,9 @@ class InfocapHF(HFLM):
         device = self._head.weight.device
         chosen = hidden.reshape(-1, hidden.shape[-1])[rows].to(device)
         head = self._head.first(vocabulary_size)
-        return score_blockwise(chosen, tokens.to(device), head, want_greedy)
+        # Only the published protocol has a vocabulary of its own; it rounds as the model does.
+        rounds = vocabulary_size is not None
+        return score_blockwise(chosen, tokens.to(device), head, want_greedy, rounds)
 
     def _hidden_states(self, ids: torch.Tensor) -> torch.Tensor:
         """What the model's own forward pass hands to its head: (sequences, positions, width)."""

@@ -82,7 +82,11 @@ class TokenScores(NamedTuple):
 
 @torch.no_grad()
 def score_blockwise(
-    hidden: torch.Tensor, tokens: torch.Tensor, head: Head, want_greedy: bool = False
+    hidden: torch.Tensor,
+    tokens: torch.Tensor,
+    head: Head,
+    want_greedy: bool = False,
+    as_model_rounds: bool = False,
 ) -> TokenScores:
     """Scores of ``tokens`` (rows,) given ``hidden`` (rows, width), what enters the head.
 
@@ -91,9 +95,16 @@ def score_blockwise(
         tokens: the token to score for each row.
         head: the model's head.
         want_greedy: find the likeliest token too, at some cost.
+        as_model_rounds: take the token's own logit too in the head's dtype, in place of float32.
     """
     parts = [
-        _score_rows(hidden[first : first + _ROWS], tokens[first : first + _ROWS], head, want_greedy)
+        _score_rows(
+            hidden[first : first + _ROWS],
+            tokens[first : first + _ROWS],
+            head,
+            want_greedy,
+            as_model_rounds,
+        )
         for first in range(0, len(tokens), _ROWS)
     ]
     greedy = [part.is_greedy for part in parts if part.is_greedy is not None]
@@ -104,7 +115,11 @@ def score_blockwise(
 
 
 def _score_rows(
-    hidden: torch.Tensor, tokens: torch.Tensor, head: Head, want_greedy: bool
+    hidden: torch.Tensor,
+    tokens: torch.Tensor,
+    head: Head,
+    want_greedy: bool,
+    as_model_rounds: bool,
 ) -> TokenScores:
     maximum = torch.full((len(tokens),), -torch.inf, device=hidden.device)
     total = torch.zeros_like(maximum)
@@ -114,7 +129,10 @@ def _score_rows(
         logits = head.logits(hidden, first, first + _BLOCK)
         # The token's own logit in the same precision above and below the line of its probability.
         (here,) = torch.nonzero((tokens >= first) & (tokens < first + _BLOCK), as_tuple=True)
-        logits[here, tokens[here] - first] = of_token[here]
+        if as_model_rounds:
+            of_token[here] = logits[here, tokens[here] - first]
+        else:
+            logits[here, tokens[here] - first] = of_token[here]
         if want_greedy:
             highest, index = logits.max(dim=1)
             likeliest = torch.where(highest > maximum, index + first, likeliest)

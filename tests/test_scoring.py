@@ -98,3 +98,17 @@ def test_bf16_stays_close_to_float32_logits_and_below_certainty():
         fine = score_blockwise(hidden.float(), tokens, Head(weight.float())).loglikelihood_nats
         assert abs((coarse - fine).mean().item()) < 1e-3 * math.log(2)
         assert coarse.max() <= 0
+
+
+def test_as_the_model_rounds_is_a_softmax_of_its_own_logits():
+    """What the published protocol takes: logits in bf16, then float32."""
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(40, 16, generator=generator).bfloat16()
+    head = Head((torch.randn(9000, 16, generator=generator)).bfloat16())
+    tokens = torch.randint(9000, (40,), generator=generator)
+    logits = torch.nn.functional.linear(hidden, head.weight).double()
+    expected = torch.log_softmax(logits, -1)[torch.arange(40), tokens]
+    rounded = score_blockwise(hidden, tokens, head, as_model_rounds=True).loglikelihood_nats
+    assert torch.allclose(rounded, expected, atol=1e-5)
+    exact = score_blockwise(hidden, tokens, head).loglikelihood_nats
+    assert (exact - expected).abs().max() > 1e-3
