@@ -112,8 +112,6 @@ def run(options: argparse.Namespace) -> None:
     from infocap_tasks.tokenizer_sources import load
 
     logging.set_verbosity_error()
-    if draws(options):
-        style.require(options.output)
     corpora = _open_corpora(options.corpus or [_PARALLEL], options.text_field)
     names = dict.fromkeys(options.tokenizers)
     tokenizers = [load(name, options.trust_remote_code) for name in names]
