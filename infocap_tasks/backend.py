@@ -299,8 +299,8 @@ class InfocapHF(HFLM):
         vocabulary_size: int | None,
     ) -> TokenScores:
         if self._head is None:
-            logits = self._model_call(ids)[..., :vocabulary_size]
-            flat = logits.reshape(-1, logits.shape[-1])
+            logits = self._model_call(ids)
+            flat = logits.reshape(-1, logits.shape[-1])[:, :vocabulary_size]  # no copy
             return score_logits(flat, flat_rows(logits.shape[1]).to(flat.device), tokens)
         hidden = self._hidden_states(ids)
         rows = flat_rows(hidden.shape[1]).to(hidden.device)

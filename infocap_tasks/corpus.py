@@ -58,10 +58,11 @@ class Corpus(ABC):
             "name": self.name,
             "source": self.source,
             "sha256": self.sha256,
-            "num_documents": self._num_documents(),
+            "num_documents": self.num_documents,
         }
 
-    def _num_documents(self) -> int | None:
+    @cached_property
+    def num_documents(self) -> int | None:
         """How many texts there are; None, with a warning, where the file is damaged further on."""
         try:
             return len(self)

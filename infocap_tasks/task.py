@@ -88,7 +88,7 @@ class _Docs(Sequence[dict[str, Any]]):
 
     def __len__(self) -> int:
         # The harness asks for it when all is scored: too late to fail for what was not wanted.
-        return self._corpus.record()["num_documents"] or 0
+        return self._corpus.num_documents or 0
 
     def __getitem__(self, index: Any) -> Any:
         return self._make([next(islice(self._corpus, index, None))])[0]
@@ -161,7 +161,15 @@ class InformationCapacityTask(ConfigurableTask):
         return self._count_flops(model, max_tokens)
 
     def _count_flops(self, model: Pretrained, max_tokens: int) -> Flops:
-        return _count_flops(model, max_tokens)
+        flops = count_model(model, max_tokens)
+        if flops.verification and not flops.verification["agrees"]:
+            log.warning(
+                "%s: the FLOPs counted and those of its parameters differ by %.1f %% (see "
+                "`infocap flops --verify`); the counted ones are used",
+                model.path,
+                100 * flops.verification["relative_difference"],
+            )
+        return flops
 
     def fewshot_docs(self) -> None:
         """None: the harness would otherwise read the whole corpus to draw examples from."""
@@ -448,18 +456,6 @@ def _require_window(
             f"lower it with --metadata max_tokens={window} (or less), for every model that "
             "is to be compared"
         )
-
-
-def _count_flops(model: Pretrained, max_tokens: int) -> Flops:
-    flops = count_model(model, max_tokens)
-    if flops.verification and not flops.verification["agrees"]:
-        log.warning(
-            "%s: the FLOPs counted and those of its parameters differ by %.1f %% (see "
-            "`infocap flops --verify`); the counted ones are used",
-            model.path,
-            100 * flops.verification["relative_difference"],
-        )
-    return flops
 
 
 def _softmax_dtype(model: Pretrained | None, metadata: Mapping[str, Any]) -> str | None:
