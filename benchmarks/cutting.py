@@ -15,13 +15,13 @@ from collections.abc import Callable
 
 from transformers import PreTrainedTokenizerBase
 
-from infocap_tasks.corpus import open_corpus
-from infocap_tasks.demo import prepare_model
-from infocap_tasks.documents import cut
+from infocap_tasks.cli.demo import prepare_model
+from infocap_tasks.corpora.corpus import open_corpus
+from infocap_tasks.corpora.formats import Text
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.models.pretrained import Pretrained, load_tokenizer
 from infocap_tasks.paths import cache_dir
-from infocap_tasks.pretrained import Pretrained, load_tokenizer
-from infocap_tasks.texts import Text
+from infocap_tasks.task.documents import cut
 
 MAX_TOKENS = 1024
 AT_ONCE = 64

@@ -30,9 +30,9 @@ from transformers import (
 )
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from conftest import byte_tokenizer
+from helpers.models import byte_tokenizer
 
-from infocap_tasks.backend import InfocapHF
+from infocap_tasks.backend.infocap_hf import InfocapHF
 
 TOKENS = 1024
 SEQUENCES = 2  # of a batch, for the methods that make logits

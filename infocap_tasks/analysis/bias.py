@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 
-from infocap_tasks.analysis.bootstrap import (
+from infocap_tasks.analysis.intervals import (
     Array,
     Group,
     Interval,
@@ -27,7 +27,7 @@ from infocap_tasks.analysis.bootstrap import (
 )
 from infocap_tasks.analysis.students_t import margin_factor
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.runs import Run
+from infocap_tasks.results.read import Run
 
 POOLED = "all series"
 

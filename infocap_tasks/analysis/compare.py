@@ -10,7 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from infocap_tasks.analysis.bootstrap import (
+from infocap_tasks.analysis.explain import SOURCES, Factors, capacity, factors_of, shapley_parts
+from infocap_tasks.analysis.intervals import (
     Array,
     Group,
     Interval,
@@ -19,10 +20,9 @@ from infocap_tasks.analysis.bootstrap import (
     document_names,
     metric_of,
 )
-from infocap_tasks.analysis.explain import SOURCES, Factors, capacity, factors_of, shapley_parts
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import Sums
-from infocap_tasks.runs import Run
+from infocap_tasks.results.read import Run
 
 # Differences of information capacity below this are rounding: the two are equal.
 _ROUNDING = 1e-12

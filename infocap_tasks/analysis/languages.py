@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infocap_tasks.analysis.bootstrap import (
+from infocap_tasks.analysis.intervals import (
     Array,
     Group,
     Interval,
@@ -34,10 +34,10 @@ from infocap_tasks.analysis.bootstrap import (
     document_names,
     metric_of,
 )
+from infocap_tasks.corpora.formats import FORMS
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import Sums
-from infocap_tasks.runs import Run
-from infocap_tasks.texts import FORMS
+from infocap_tasks.results.read import Run
 
 Measure = Callable[[Run, Sums], Array]
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infocap_tasks.analysis.bootstrap import (
+from infocap_tasks.analysis.comparable import Comparable, comparable
+from infocap_tasks.analysis.intervals import (
     NUM_SAMPLES,
     Array,
     Group,
@@ -19,11 +20,10 @@ from infocap_tasks.analysis.bootstrap import (
     document_columns,
     metric_of,
 )
-from infocap_tasks.analysis.comparable import Comparable, comparable
 from infocap_tasks.analysis.ranks import RankRange, rank_ranges
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS
-from infocap_tasks.runs import Run
+from infocap_tasks.results.read import Run
 
 SORTABLE = {name: metric.higher_is_better for name, metric in METRICS.items()} | {
     "active_params": False

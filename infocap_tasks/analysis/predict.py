@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infocap_tasks.analysis.bootstrap import (
+from infocap_tasks.analysis.intervals import (
     Array,
     Group,
     Interval,
@@ -27,7 +27,7 @@ from infocap_tasks.analysis.bootstrap import (
 )
 from infocap_tasks.analysis.students_t import margin_factor
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.runs import Run, gain_of_capacity
+from infocap_tasks.results.read import Run, gain_of_capacity
 
 OVER_MODELS = "models"
 OVER_DOCUMENTS = "documents"

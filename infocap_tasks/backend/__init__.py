@@ -1,0 +1,17 @@
+"""The harness seam for models: ``infocap-hf``, and the scorer that it stands on."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from infocap_tasks.backend.infocap_hf import InfocapHF
+
+__all__ = ["InfocapHF"]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when used: the class imports torch and the harness, and token_text.py needs neither.
+    if name == "InfocapHF":
+        from infocap_tasks.backend.infocap_hf import InfocapHF
+
+        return InfocapHF
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

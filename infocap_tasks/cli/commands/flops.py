@@ -1,0 +1,53 @@
+"""``infocap flops``: FLOPs to decode one token, from configs alone."""
+
+import argparse
+
+from infocap_tasks.cli.output import add_output, deliver
+
+_DESCRIPTION = """\
+FLOPs to decode one token with a KV cache, averaged over the positions of a text of --context
+tokens; a multiply-add is 2. Counted on the model's own code from its config: projections,
+attention over the keys that each layer's mask shows, picked and shared experts, routers, the state
+of recurrent mixers, the LM head. Norms, activations and the embedding's look-up are left out. No
+weights are read. reference_flops_per_token is the published formula's figure, where it applies.
+
+--verify works N out a second way: 2 FLOPs for each matrix parameter that a token uses, and
+attention's closed form from the declared heads, widths and windows.
+"""
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "flops",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help="local folder, config.json, .gguf file or hub id"
+    )
+    parser.add_argument(
+        "--context", type=int, default=1024, metavar="TOKENS", help="text length L (default 1024)"
+    )
+    parser.add_argument(
+        "--verify", action="store_true", help="print the second way and the difference too"
+    )
+    parser.add_argument(
+        "--trust_remote_code", action="store_true", help="run code that the model's repository has"
+    )
+    add_output(parser, ["table", "json", "csv"])
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Count, then print or write."""
+    from transformers.utils import logging
+
+    from infocap_tasks.flops.count import count_model
+    from infocap_tasks.models.pretrained import Pretrained
+    from infocap_tasks.report.flops import RENDERERS
+
+    logging.set_verbosity_error()  # remarks on fields that do not bear on FLOPs
+    models = [(m, Pretrained.from_file_or_id(m, options.trust_remote_code)) for m in options.models]
+    counted = [(name, count_model(model, options.context)) for name, model in models]
+    deliver(options, lambda name: RENDERERS[name](counted, options.verify))

@@ -1,0 +1,52 @@
+"""``infocap leaderboard``: models ranked by information capacity, as text, data or a page."""
+
+import argparse
+
+from infocap_tasks.analysis.comparable import remarks
+from infocap_tasks.analysis.leaderboard import SORTABLE, boards
+from infocap_tasks.cli.options import add_results, say, select_runs
+from infocap_tasks.cli.output import add_output, deliver
+from infocap_tasks.report.leaderboard import RENDERERS as TEXTS
+from infocap_tasks.report.page.render import page
+
+_DESCRIPTION = """\
+One table for each task, corpus, regime, L and b, for only those compare; one row a model. Published
+rows, which do not say the digest of their texts, join the runs of their task where these are on one
+corpus. Ranks are by information capacity, in whatever order --sort puts the rows. The interval
+(95 %, BCa) and the ranks that a model is compatible with come from a bootstrap over documents, in
+which models that were scored on the same documents share the samples. Where results hold no
+documents both are unknown.
+
+--format html is one page that works offline: the table sorts and filters, two charts.
+"""
+
+RENDERERS = {**TEXTS, "html": page}
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "leaderboard",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_results(parser)
+    parser.add_argument(
+        "--sort",
+        choices=list(SORTABLE),
+        default="information_capacity",
+        metavar="METRIC",
+        help=f"order of the rows, the better first: {', '.join(SORTABLE)}",
+    )
+    add_output(parser, list(RENDERERS))
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Rank and print or write; the exit status is 1 where a file was left out."""
+    selection = select_runs(options)
+    for line in remarks(selection.runs):
+        say(line)
+    ranked = boards(selection.runs, options.sort)
+    deliver(options, lambda name: RENDERERS[name](ranked))
+    return selection.status

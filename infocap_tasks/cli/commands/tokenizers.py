@@ -1,0 +1,173 @@
+"""``infocap tokenizers``: what tokenizers make of texts, without a model."""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from infocap_tasks.cli.output import add_output, deliver, draws
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.paths import task_configs_dir
+
+if TYPE_CHECKING:
+    from infocap_tasks.corpora.corpus import Corpus
+    from infocap_tasks.corpora.formats import Text
+
+_DESCRIPTION = """\
+Compare tokenizers on texts in several languages. No model weights are read.
+
+TOKENIZER is a hub id, a folder, or a file: tokenizer.json, .gguf, a SentencePiece .model,
+Mistral's tekken.json, a .tiktoken file of OpenAI's; or the name of a tiktoken encoding, such as
+o200k_base. Whole texts are encoded. Special tokens (BOS and others) are never added, and their
+names inside a text are plain text. The sums over a corpus are made first, then one division.
+
+columns:
+  vocab_size                tokens that the tokenizer has, special ones included
+  num_bytes, num_tokens     length of all texts of the corpus
+  bytes_per_token           UTF-8 bytes / tokens. Compare it within one corpus only: a character
+                            has 1 byte in English, 2 in Russian and Arabic, 3 in Chinese and Hindi
+  text_size_bits_per_token  C = 8 bytes / tokens, the C of information capacity
+  characters_per_token      Unicode code points / tokens
+  single_byte_token_share   of these tokens, those that stand for one byte: letters and
+                            punctuation, and the bytes that unknown characters fall apart into, so
+                            it is high where a language is unknown. - where the library won't tell
+  tokens_per_second         speed of encoding in this run, on the threads that the library takes by
+                            itself: depends on the machine, and short corpora give rough figures
+  round_trip                yes where decoding gives back every text, else the first text that
+                            differs and where: such a tokenizer loses text, so its other numbers
+                            look better than they are, and it stands last
+JSON and CSV also have source (the library that reads the tokenizer) and num_documents.
+
+heat map (-o): on the corpus parallel the texts are translations of one another, so the number of
+tokens itself can be compared: 1.00 is what the most economical tokenizer that loses no text takes
+in English. Along a row you see whether a tokenizer is fair to languages, down a column which one is
+cheap. Other corpora stand apart, each against the fewest tokens in its own column.
+"""
+
+_EPILOG = """\
+examples:
+  infocap tokenizers Qwen/Qwen3-0.6B HuggingFaceTB/SmolLM2-135M
+  infocap tokenizers o200k_base tokenizer.model model.gguf -o tokenizers.png
+  infocap tokenizers old/tokenizer.json new/tokenizer.json --corpus my.jsonl --format csv
+
+tiktoken and sentencepiece come with `pip install "infocap-tasks[tokenizers]"`, gguf for .gguf files
+with `pip install "infocap-tasks[demo]"`, matplotlib for the heat map with
+`pip install "infocap-tasks[report]"`.
+"""
+
+_PARALLEL = "parallel"
+_ENGLISH = "en"
+_LANGUAGES = {
+    _ENGLISH: "English",
+    "de": "German",
+    "fr": "French",
+    "es": "Spanish",
+    "ru": "Russian",
+    "ar": "Arabic",
+    "hi": "Hindi",
+    "zh": "Chinese",
+    "ja": "Japanese",
+    "ko": "Korean",
+}
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command and its flags."""
+    parser = commands.add_parser(
+        "tokenizers",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "tokenizers", nargs="+", metavar="TOKENIZER", help="hub id, folder, file or tiktoken name"
+    )
+    parser.add_argument(
+        "--corpus",
+        action="append",
+        metavar="NAME_OR_PATH",
+        help="parallel (the default: the same texts in ten languages, and code), pydocs, pycode, "
+        "or a file of texts in any form that corpus_path takes; may be given several times",
+    )
+    parser.add_argument(
+        "--text_field", default="text", metavar="NAME", help="field of the text in a file"
+    )
+    add_output(parser, ["table", "json", "csv"], chart="draws a heat map")
+    parser.add_argument(
+        "--trust_remote_code", action="store_true", help="run code that a repository brings"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, print, and draw the heat map.
+
+    Raises:
+        InfocapError: a tokenizer, a corpus or the figure cannot be used.
+    """
+    from transformers.utils import logging
+
+    from infocap_tasks.models.measure import RENDERERS, measure
+    from infocap_tasks.models.tokenizers import load
+    from infocap_tasks.report.figures import style
+    from infocap_tasks.report.figures.tokenizers import heat_map
+
+    logging.set_verbosity_error()
+    corpora = _open_corpora(options.corpus or [_PARALLEL], options.text_field)
+    names = dict.fromkeys(options.tokenizers)
+    tokenizers = [load(name, options.trust_remote_code) for name in names]
+    rows = [
+        measure(tokenizer, name, _with_progress(corpus, f"{tokenizer.name} on {name}"))
+        for tokenizer in tokenizers
+        for name, corpus in corpora.items()
+    ]
+    if draws(options):
+        style.save(heat_map(rows, _languages(corpora)), options.output)
+    deliver(options, lambda name: RENDERERS[name](rows))
+
+
+def _open_corpora(names: Iterable[str], text_field: str) -> "dict[str, Corpus]":
+    from infocap_tasks.corpora.corpus import open_corpus
+
+    corpora: dict[str, Corpus] = {}
+    for name in names:
+        if name == _PARALLEL:
+            corpora |= _parallel_corpora()
+        elif name in ("pydocs", "pycode"):
+            corpora[name] = open_corpus({"corpus": name})
+        else:
+            given = {"corpus": "file", "corpus_path": name, "text_field": text_field}
+            corpora[name] = open_corpus(given)
+    return corpora
+
+
+def _parallel_corpora() -> "dict[str, Corpus]":
+    """A corpus a language, in the order of ``_LANGUAGES``; what is no translation comes last."""
+    from infocap_tasks.corpora.corpus import open_corpus
+
+    folder = task_configs_dir() / _PARALLEL
+    order = list(_LANGUAGES)
+    found = sorted(path.stem for path in folder.glob("*.jsonl"))
+    if _ENGLISH not in found:
+        raise InfocapError(
+            f"--corpus {_PARALLEL}: {folder} has no {_ENGLISH}.jsonl; install the package again, "
+            "or give --corpus pydocs, pycode or a file"
+        )
+    stems = sorted(found, key=lambda stem: order.index(stem) if stem in order else len(order))
+    # As the tasks open them, so that passages go by their ids.
+    return {
+        f"{_PARALLEL}/{stem}": open_corpus(
+            {"corpus": {"packaged": f"{_PARALLEL}/{stem}.jsonl", "id_field": "id"}}
+        )
+        for stem in stems
+    }
+
+
+def _languages(corpora: Iterable[str]) -> Mapping[str, str]:
+    named = {f"{_PARALLEL}/{code}": language for code, language in _LANGUAGES.items()}
+    return {corpus: named[corpus] for corpus in corpora if corpus in named}
+
+
+def _with_progress(corpus: "Corpus", label: str) -> "Iterable[Text]":
+    from tqdm import tqdm
+
+    return tqdm(corpus, desc=label, unit="text", delay=2, leave=False)

@@ -1,0 +1,205 @@
+"""The ``infocap`` command: parses, calls, prints. Heavy imports wait until they are needed."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import NamedTuple, NoReturn
+
+from infocap_tasks import __version__
+from infocap_tasks.cli.output import check_output
+from infocap_tasks.errors import FaultyFiles, InfocapError
+
+_DESCRIPTION = """\
+Information capacity of language models (arXiv 2511.08066), on lm-evaluation-harness:
+IC = (C - H + b) / log2 N, with C the text size and H the code length in bits per token,
+N the FLOPs to decode a token and b a constant of the corpus. Higher is better.
+"""
+
+
+class _Command(NamedTuple):
+    """What the help says of a command; its flags are those of infocap_tasks.cli.commands.NAME."""
+
+    line: str
+    example: str
+
+
+_COMMANDS: Mapping[str, Mapping[str, _Command]] = {
+    "measure": {
+        "demo": _Command(
+            "score a real small model on the embedded corpora; takes the flags of eval",
+            "infocap demo",
+        ),
+        "eval": _Command(
+            "score a model: every flag of `lm_eval run`, our tasks and safe defaults put in",
+            "infocap eval --model_args pretrained=DIR_OR_HUB_ID --tasks infocap --output_path OUT",
+        ),
+    },
+    "inspect": {
+        "tasks": _Command(
+            "print the folder of our tasks, for plain lm_eval",
+            'lm_eval --include_path "$(infocap tasks)" --tasks infocap_pydocs ...',
+        ),
+        "corpus": _Command(
+            "what a file of texts holds, and what of it is faulty",
+            "infocap corpus check my.jsonl",
+        ),
+        "flops": _Command(
+            "FLOPs to decode one token, from a model's config alone",
+            "infocap flops Qwen/Qwen3-0.6B Qwen/Qwen3-8B --verify",
+        ),
+        "tokenizers": _Command(
+            "compare tokenizers on texts in several languages, without a model",
+            "infocap tokenizers Qwen/Qwen3-0.6B model.gguf -o tokenizers.png",
+        ),
+    },
+    "analyse (OUT is the folder of --output_path)": {
+        "leaderboard": _Command(
+            "models ranked by information capacity, with intervals; also as a page",
+            "infocap leaderboard OUT --published -o leaderboard.html",
+        ),
+        "plot": _Command(
+            "figures for papers: capacity, frontier, flops, series, benchmarks",
+            "infocap plot capacity OUT --published -o capacity.pdf",
+        ),
+        "compare": _Command(
+            "the difference of two runs on the same documents, with an interval",
+            "infocap compare OUT/MODEL_A OUT/MODEL_B --task infocap_mixed",
+        ),
+        "explain": _Command(
+            "tokenizer, prediction or FLOPs: where a difference comes from",
+            "infocap explain OUT/MODEL_A OUT/MODEL_B --task infocap_mixed -o waterfall.png",
+        ),
+        "languages": _Command(
+            "bits and tokens to say the same in each language",
+            "infocap languages OUT -o languages.png",
+        ),
+        "bias": _Command(
+            "the bias b that makes series flat, of one series and pooled",
+            "infocap bias --published",
+        ),
+        "predict": _Command(
+            "predict the compression gain of other sizes of a series from one size",
+            "infocap predict --published --series Qwen3-Base --target-flops 6e10",
+        ),
+        "correlate": _Command(
+            "correlation with benchmark scores, over models and within series",
+            "infocap correlate OUT --benchmarks arc_easy,hellaswag",
+        ),
+        "export": _Command(
+            "results as CSV, Parquet, or records of Every Eval Ever",
+            "infocap export OUT --format parquet -o results.parquet",
+        ),
+    },
+}
+
+_EVAL_PREFACE = """\
+infocap eval: score a model with lm-evaluation-harness and our tasks beside its own.
+It takes every flag of `lm_eval run`, below, with our task folder added to --include_path. The
+default --model is infocap-hf: exact, out of the logits' memory, one BOS token, batches by tokens
+(--batch_size auto unless you set it). With --model hf, add_bos_token=False and
+softmax_dtype=float32 are put in unless you set them.
+  --cache DIR                            keep answers after every batch; start a killed run again
+  --metadata max_tokens=512              cut texts at 512 tokens (default 1024)
+  --metadata bias_bits_per_token=-24     the bias b (default: that of the corpus)
+  --metadata flops_config=HUB_ID         the config to count FLOPs from, for models behind an API
+  --metadata flops_per_token=2.5e9       FLOPs, where they cannot be counted from a config
+  --metadata corpus_path=my.jsonl        texts for infocap_custom, or a copy of a published corpus
+                                         (text_field=NAME corpus_id_field=NAME)
+  --metadata max_documents=100 seed=1    a random sample of the texts (without seed: the first)
+  --metadata corpus_revision=COMMIT      a published corpus as it was (corpus_file=FILE: another)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status.
+
+    0, 1 where what was read is faulty, 2 for wrong input, 130 when interrupted.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(list(arguments))
+    except InfocapError as error:
+        print(f"infocap: error: {error}", file=sys.stderr)
+        return 1 if isinstance(error, FaultyFiles) else 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # as after `| head`; Python would complain again when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(arguments: list[str]) -> int:
+    command = next((word for word in arguments if not word.startswith("-")), None)
+    if command == "eval" and arguments[0] == command:
+        _eval(arguments[1:])
+        return 0
+    if command == "demo" and arguments[0] == command:
+        _demo(arguments[1:])
+        return 0
+    parser = _parser(command)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        called = f"infocap {options.command}" if options.command else "infocap"
+        order = "" if unknown[0].startswith("-") else "put it before the flags, or "
+        raise InfocapError(
+            f"{called} does not take {' '.join(unknown)} there; {order}see {called} --help"
+        )
+    if not options.command:
+        parser.print_help()
+        return 0
+    check_output(options)
+    return int(options.run(options) or 0)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what was wrong and where the flags are explained."""
+        raise InfocapError(f"{message}; see {self.prog} --help")
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser, with the flags of the one command that is called: no other one is imported."""
+    parser = _Parser(
+        prog="infocap",
+        usage="infocap COMMAND ...    (infocap COMMAND --help: its flags)",
+        description=_DESCRIPTION + "\n" + "\n".join(_group_help(name) for name in _COMMANDS),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"infocap {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", prog="infocap", help=argparse.SUPPRESS
+    )
+    for name, (_, example) in (item for group in _COMMANDS.values() for item in group.items()):
+        if name == command and name not in ("eval", "demo"):
+            import_module(f"infocap_tasks.cli.commands.{name}").add(commands)
+            of_command = commands.choices[name]
+            of_command.epilog = of_command.epilog or f"example:\n  {example}"
+        else:
+            commands.add_parser(name)
+    return parser
+
+
+def _group_help(name: str) -> str:
+    lines = [f"{name}:"]
+    for command, (line, example) in _COMMANDS[name].items():
+        lines += [f"  {command:<12} {line}", f"  {'':<12}   {example}"]
+    return "\n".join(lines) + "\n"
+
+
+def _eval(arguments: list[str]) -> None:
+    """The harness parses the flags, --help among them."""
+    from infocap_tasks.cli.evaluate import evaluate
+
+    if {"-h", "--help"} & set(arguments):
+        print(_EVAL_PREFACE)
+    evaluate(arguments)
+
+
+def _demo(arguments: list[str]) -> None:
+    from infocap_tasks.cli.demo import demo
+
+    demo(arguments)

@@ -1,0 +1,197 @@
+"""Flags of the commands on results, with one meaning; and what is read by them."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from infocap_tasks.analysis.comparable import comparable, remarks, require_comparable
+from infocap_tasks.cli.output import deliver
+from infocap_tasks.errors import FaultyFiles, InfocapError
+from infocap_tasks.metrics import TEXT_SIZES
+from infocap_tasks.report.tables import RENDERERS, Rows, as_json
+from infocap_tasks.results.read import Run, published_runs, read_runs
+from infocap_tasks.results.series import read_series_map
+
+_PUBLISHED = "published:"
+
+
+class Selection(NamedTuple):
+    """The runs that a command works on, and its exit status: 1 where a file was left out."""
+
+    runs: list[Run]
+    status: int
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """RESULTS, --published, and the flags that choose among the runs in them."""
+    parser.add_argument(
+        "results",
+        nargs="*",
+        metavar="RESULTS",
+        help="results_*.json files of the harness, or folders of --output_path",
+    )
+    parser.add_argument(
+        "--published",
+        action="store_true",
+        help="the 39 published models on mixed_text too (arXiv 2511.08066)",
+    )
+    add_choice(parser)
+    parser.add_argument(
+        "--series",
+        action="append",
+        default=[],
+        metavar="NAME|FILE.csv",
+        help="only this series (may be repeated); a name that ends in .csv is a file with the "
+        "columns model,series instead, which overrides the series of the models in it",
+    )
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """--task and --regime: which runs of the results files count."""
+    parser.add_argument(
+        "--task",
+        action="append",
+        default=[],
+        metavar="TASK",
+        help="only runs of this task (may be repeated)",
+    )
+    parser.add_argument("--regime", choices=list(TEXT_SIZES), help="only runs of this regime")
+
+
+def select_runs(options: argparse.Namespace) -> Selection:
+    """Read what the flags of ``add_results`` name; remarks go to stderr.
+
+    Raises:
+        InfocapError: a path does not exist, or no run is left.
+    """
+    maps, names = split_series(options.series)
+    if not options.results and not options.published:
+        raise InfocapError("no results given: name results files or folders, or add --published")
+    found = _read(options.results, maps, published_runs() if options.published else [])
+    return Selection(_chosen(found.runs, options, names), found.status)
+
+
+def select_one(path: str, options: argparse.Namespace) -> Selection:
+    """Read the one run that a results file or folder holds, by --task and --regime.
+
+    Raises:
+        InfocapError: there is none, or more than one.
+    """
+    if path.startswith(_PUBLISHED):
+        return Selection([_published_run(path.removeprefix(_PUBLISHED))], 0)
+    found = _read([path], {}, [])
+    runs = _chosen(found.runs, options, [])
+    if len(runs) > 1:
+        held = ", ".join(f"{run.model} on {run.task} ({run.regime})" for run in runs)
+        raise InfocapError(
+            f"{path}: holds {len(runs)} runs ({held}); choose one with --task or --regime, or name "
+            "its file"
+        )
+    return Selection(runs, found.status)
+
+
+def _published_run(model: str) -> Run:
+    runs = {run.model: run for run in published_runs()}
+    if model not in runs:
+        raise InfocapError(f"{_PUBLISHED}{model}: not published; there are {', '.join(runs)}")
+    return runs[model]
+
+
+def split_series(values: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Series by model from the files among the values of --series, and the names among them."""
+    overrides: dict[str, str] = {}
+    names = []
+    for value in values:
+        if value.lower().endswith(".csv"):
+            overrides |= read_series_map(value)
+        else:
+            names.append(value)
+    return overrides, names
+
+
+def comparing(runs: Sequence[Run]) -> list[Run]:
+    """The runs, where they compare; what was assumed and left out for it is said.
+
+    Raises:
+        InfocapError: they do not compare.
+    """
+    require_comparable(runs)
+    for line in remarks(runs):
+        say(line)
+    (group,) = comparable(runs).values()
+    return group
+
+
+def emit(
+    options: argparse.Namespace,
+    rows: Rows,
+    lines: Sequence[str] = (),
+    record: Any = None,
+    shown: Rows | None = None,
+) -> None:
+    """Print the rows as --format says, or write them to -o.
+
+    Args:
+        options: what was parsed; an image named by -o is left to the caller.
+        rows: the table.
+        lines: sentences below the table, for people.
+        record: what JSON holds in place of the rows.
+        shown: the rows as people read them.
+    """
+
+    def render(name: str) -> str:
+        if name == "json":
+            return as_json(rows if record is None else record)
+        if name == "csv":
+            return RENDERERS[name](rows)
+        table = RENDERERS[name](shown or rows)
+        return "\n".join([table, "", *lines]) if lines else table
+
+    deliver(options, render)
+
+
+def say(line: str) -> None:
+    """A remark for people, beside the output."""
+    print(f"infocap: {line}", file=sys.stderr)
+
+
+def _read(paths: Sequence[str], overrides: dict[str, str], others: Sequence[Run]) -> Selection:
+    """The runs of these files and ``others``.
+
+    Raises:
+        InfocapError: there are none.
+    """
+    reading = read_runs(paths, overrides)
+    for line in [*reading.notes, *reading.complaints]:
+        say(line)
+    runs = [*reading.runs, *others]
+    if not runs and reading.complaints:
+        raise FaultyFiles(
+            "no run of an infocap task is left without the faulty files; make them again with "
+            "infocap eval --output_path FOLDER"
+        )
+    if not runs:
+        raise InfocapError(
+            "no run of an infocap task in what was given; score models first "
+            "with infocap eval --output_path FOLDER"
+        )
+    return Selection(runs, 1 if reading.complaints else 0)
+
+
+def _chosen(runs: Sequence[Run], options: argparse.Namespace, series: Sequence[str]) -> list[Run]:
+    chosen = list(runs)
+    for name, wanted in (
+        ("task", options.task),
+        ("regime", [options.regime] if options.regime else []),
+        ("series", series),
+    ):
+        known = sorted({getattr(run, name) for run in chosen})
+        missing = [value for value in wanted if value not in known]
+        if missing:
+            raise InfocapError(
+                f"--{name} {missing[0]}: no run has it; there are {', '.join(known)}"
+            )
+        if wanted:
+            chosen = [run for run in chosen if getattr(run, name) in wanted]
+    return chosen

@@ -1,0 +1,125 @@
+"""--format and -o, with one meaning in every command."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.report.figures import style
+from infocap_tasks.report.files import whole_file
+
+FOLDER_FORMAT = "every_eval_ever"  # -o is a folder
+_FORMAT_OF_SUFFIX = {
+    ".txt": "table",
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "md",
+    ".html": "html",
+    ".parquet": "parquet",
+}
+
+
+def add_output(
+    parser: argparse.ArgumentParser, formats: Sequence[str], chart: str | None = None
+) -> None:
+    """--format and -o.
+
+    Args:
+        parser: of the command.
+        formats: the default first; a command without any only draws, and -o must be given.
+        chart: says what is drawn where -o names an image.
+    """
+    drawn = [f"{', '.join(style.SUFFIXES)} {chart}"] if chart else []
+    written = [f"write to this file, by its ending ({', '.join(_suffixes(formats))})"]
+    if formats:
+        parser.add_argument(
+            "--format",
+            choices=list(formats),
+            help=f"default: by the ending of -o, else {formats[0]}",
+        )
+    else:
+        parser.set_defaults(format=None)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=not formats,
+        metavar="FILE",
+        help="; ".join(written * bool(formats) + drawn),
+    )
+    parser.set_defaults(formats=list(formats), has_chart=chart is not None)
+
+
+def draws(options: argparse.Namespace) -> bool:
+    """Whether -o names an image."""
+    return options.output is not None and options.output.suffix.lower() in style.SUFFIXES
+
+
+def check_output(options: argparse.Namespace) -> None:
+    """Refuse an impossible --format and -o before anything is read.
+
+    Raises:
+        InfocapError: the ending of -o is unknown or not that of --format, -o is a folder or lies in
+            none, or the command has no chart to draw there.
+    """
+    path: Path | None = getattr(options, "output", None)
+    if path is None or options.format == FOLDER_FORMAT:
+        return
+    if path.is_dir():
+        raise InfocapError(f"-o {path}: is a folder; name a file in it")
+    if not draws(options):
+        _check_ending(options, path)
+    elif options.has_chart:
+        style.require(path)
+    else:
+        raise InfocapError(
+            f"-o {path}: infocap {options.command} has no chart; "
+            f"choose a name that ends in {', '.join(_suffixes(options.formats))}"
+        )
+    if not path.absolute().parent.is_dir():
+        raise InfocapError(
+            f"-o {path}: cannot be written, there is no folder {path.parent}; make it first"
+        )
+
+
+def _check_ending(options: argparse.Namespace, path: Path) -> None:
+    by_ending = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    given = options.format
+    if given and by_ending not in (given, "table", None):  # any text may end in .txt
+        raise InfocapError(
+            f"-o {path}: ends in {path.suffix}, and --format is {given}; rename it, or leave out "
+            "--format"
+        )
+    if not given and by_ending not in options.formats:
+        known = [*_suffixes(options.formats), *(sorted(style.SUFFIXES) * options.has_chart)]
+        remedy = "rename it, or add --format" if options.formats else "rename it"
+        raise InfocapError(f"-o {path}: ends in none of {', '.join(known)}; {remedy}")
+
+
+def chosen_format(options: argparse.Namespace) -> str:
+    """What --format says, else the ending of -o, else the command's first one."""
+    ending = options.output.suffix.lower() if options.output else ""
+    return str(options.format or _FORMAT_OF_SUFFIX.get(ending, options.formats[0]))
+
+
+def deliver(options: argparse.Namespace, render: Callable[[str], str]) -> None:
+    """Print what ``render(format)`` makes, or write it to -o; beside a chart it is printed."""
+    text = render(chosen_format(options))
+    if options.output is None or draws(options):
+        print(text)
+    else:
+        write_text(options.output, text + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of text, whole or not at all.
+
+    Raises:
+        InfocapError: it cannot be written.
+    """
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def _suffixes(formats: Sequence[str]) -> list[str]:
+    return [suffix for suffix, name in _FORMAT_OF_SUFFIX.items() if name in formats]

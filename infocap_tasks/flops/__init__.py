@@ -1,0 +1,1 @@
+"""A config in, FLOPs to decode one token out."""

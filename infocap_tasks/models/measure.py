@@ -1,0 +1,162 @@
+"""What tokenizers make of whole texts: tokens, bytes per token, losses; as rows and tables."""
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from infocap_tasks.corpora.formats import Text, utf8
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.models.tokenizers import LoadedTokenizer
+from infocap_tasks.report import tables
+from infocap_tasks.units import bytes_to_bits
+
+LOSSLESS = "yes"
+
+# Texts that a tokenizer gets at once, to spread over its threads.
+_BATCH_TEXTS = 64
+# Of a text that does not come back: characters shown from the first one that differs.
+_SHOWN_CHARACTERS = 12
+
+
+class TokenizerRow(NamedTuple):
+    """One tokenizer on one corpus; sums over whole texts come first, then one division.
+
+    Attributes:
+        tokenizer: what the user gave.
+        corpus: name of the corpus.
+        source: the library that read the tokenizer.
+        vocab_size: number of its tokens, special ones included.
+        num_documents: texts.
+        num_bytes: length of all texts in UTF-8 bytes.
+        num_tokens: length of all texts in tokens, without special tokens.
+        bytes_per_token: bytes / tokens.
+        text_size_bits_per_token: C = 8 * bytes / tokens.
+        characters_per_token: Unicode code points / tokens.
+        single_byte_token_share: of these tokens, those that stand for one byte; None where the
+            library does not tell.
+        round_trip: ``yes`` where decoding gives every text back, else the first one that differs.
+        tokens_per_second: speed of encoding, on all threads that the library takes by itself.
+    """
+
+    tokenizer: str
+    corpus: str
+    source: str
+    vocab_size: int
+    num_documents: int
+    num_bytes: int
+    num_tokens: int
+    bytes_per_token: float
+    text_size_bits_per_token: float
+    characters_per_token: float
+    single_byte_token_share: float | None
+    round_trip: str
+    tokens_per_second: float
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether every text comes back; otherwise its few tokens are no merit."""
+        return self.round_trip == LOSSLESS
+
+
+def measure(tokenizer: LoadedTokenizer, corpus: str, texts: Iterable[Text]) -> TokenizerRow:
+    """What the tokenizer makes of the texts of a corpus, whole and without special tokens.
+
+    Raises:
+        InfocapError: a text is no UTF-8, or all of them together make no token.
+    """
+    num_documents = num_bytes = num_characters = 0
+    seconds = 0.0
+    counts: Counter[int] = Counter()
+    round_trip = LOSSLESS
+    tokenizer.encode_batch(["What is made on first use does not count."])
+    for batch in _batches(texts):
+        num_documents += len(batch)
+        num_bytes += sum(len(utf8(text)) for text in batch)
+        num_characters += sum(len(text.text) for text in batch)
+        start = time.perf_counter()
+        encoded = tokenizer.encode_batch([text.text for text in batch])
+        seconds += time.perf_counter() - start
+        for text, ids in zip(batch, encoded, strict=True):
+            counts.update(ids)
+            if round_trip == LOSSLESS:
+                round_trip = _round_trip(text, tokenizer.decode(ids))
+    num_tokens = counts.total()
+    if not num_tokens:
+        raise InfocapError(
+            f"tokenizer {tokenizer.name} on {corpus}: {num_documents} texts of {num_bytes} bytes "
+            "make no token; give a corpus with text, or a tokenizer that knows some of it"
+        )
+    return TokenizerRow(
+        tokenizer.name,
+        corpus,
+        tokenizer.source,
+        tokenizer.vocab_size,
+        num_documents,
+        num_bytes,
+        num_tokens,
+        bytes_per_token=num_bytes / num_tokens,
+        text_size_bits_per_token=bytes_to_bits(num_bytes) / num_tokens,
+        characters_per_token=num_characters / num_tokens,
+        single_byte_token_share=_single_byte_share(tokenizer, counts),
+        round_trip=round_trip,
+        tokens_per_second=num_tokens / max(seconds, 1e-9),
+    )
+
+
+def _batches(texts: Iterable[Text]) -> Iterator[list[Text]]:
+    remaining = iter(texts)
+    while batch := list(itertools.islice(remaining, _BATCH_TEXTS)):
+        yield batch
+
+
+def _single_byte_share(tokenizer: LoadedTokenizer, counts: Counter[int]) -> float | None:
+    if tokenizer.is_single_byte is None:
+        return None
+    single = sum(count for token, count in counts.items() if tokenizer.is_single_byte(token))
+    return single / counts.total()
+
+
+def _round_trip(text: Text, decoded: str) -> str:
+    if decoded == text.text:
+        return LOSSLESS
+    pairs = enumerate(itertools.zip_longest(text.text, decoded))
+    at = next(position for position, (given, back) in pairs if given != back)
+    given, back = (string[at : at + _SHOWN_CHARACTERS] for string in (text.text, decoded))
+    return f"{text.document}: at character {at} {given!r} comes back as {back!r}"
+
+
+def as_table(rows: Sequence[TokenizerRow]) -> str:
+    """One row a tokenizer and corpus; within a corpus the fewest tokens first, lossy ones last."""
+    cells = [[_CELLS[field](getattr(row, field)) for field in _CELLS] for row in _in_order(rows)]
+    return tables.aligned([list(_CELLS), *cells])
+
+
+RENDERERS: Mapping[str, Callable[[Sequence[TokenizerRow]], str]] = {
+    "table": as_table,
+    "json": lambda rows: tables.as_json([row._asdict() for row in _in_order(rows)]),
+    "csv": lambda rows: tables.as_csv([row._asdict() for row in _in_order(rows)]),
+}
+
+# source and num_documents are left to JSON and CSV.
+_CELLS: Mapping[str, Callable[..., str]] = {
+    "tokenizer": str,
+    "vocab_size": "{:,}".format,
+    "corpus": str,
+    "num_bytes": "{:,}".format,
+    "num_tokens": "{:,}".format,
+    "bytes_per_token": "{:.3f}".format,
+    "text_size_bits_per_token": "{:.2f}".format,
+    "characters_per_token": "{:.3f}".format,
+    "single_byte_token_share": lambda share: "-" if share is None else f"{share:.2%}",
+    "tokens_per_second": "{:,.0f}".format,
+    "round_trip": str,
+}
+
+
+def _in_order(rows: Sequence[TokenizerRow]) -> list[TokenizerRow]:
+    corpora = list(dict.fromkeys(row.corpus for row in rows))
+    return sorted(
+        rows, key=lambda row: (corpora.index(row.corpus), not row.is_lossless, row.num_tokens)
+    )

@@ -1,0 +1,240 @@
+"""Runs for other people's pipelines: a flat table, and records of Every Eval Ever.
+
+Every Eval Ever (schema 0.3.0) is a shared format for evaluation results; its data lie in
+``data/COLLECTION/DEVELOPER/MODEL/UUID.json``.
+"""
+
+import hashlib
+import json
+import re
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+from infocap_tasks import __version__
+from infocap_tasks.metrics import METRICS
+from infocap_tasks.results.provenance import Provenance, provenance_of
+from infocap_tasks.results.read import Run
+
+SCHEMA_VERSION = "0.3.0"
+COLLECTION = "infocap-tasks"
+
+_BITS, _PER_DOUBLING = "bits per token", "bits per token and doubling of FLOPs per token"
+_UNITS = {
+    "information_capacity": _PER_DOUBLING,
+    "information_capacity_unbiased": _PER_DOUBLING,
+    "compression_gain_bits_per_token": _BITS,
+    "text_size_bits_per_token": _BITS,
+    "nll_bits_per_token": _BITS,
+    "bits_per_byte": "bits per byte",
+    "bytes_per_token": "bytes per token",
+    "flops_per_token": "FLOPs per token",
+    "flops_per_byte": "FLOPs per byte",
+}
+_MAY_BE_NEGATIVE = frozenset(
+    {
+        "information_capacity",
+        "information_capacity_unbiased",
+        "compression_gain_bits_per_token",
+    }
+)
+
+
+# ------------------------------------------------------------------ flat
+
+
+def flat_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """One record a run: every metric with its standard error, provenance, benchmark scores."""
+    benchmarks = sorted({name for run in runs for name in run.benchmarks})
+    return [_flat(run, provenance_of(run), benchmarks) for run in runs]
+
+
+def _flat(run: Run, provenance: Provenance, benchmarks: Sequence[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        name: getattr(run, name)
+        for name in (
+            "series", "model", "task", "corpus", "corpus_sha256", "regime", "max_tokens",
+            "bias_bits_per_token",
+        )
+    }  # fmt: skip
+    for name in METRICS:
+        row[name] = run.metric(name)
+        row[f"{name}_stderr"] = run.standard_errors.get(name)
+    return row | {
+        "active_params": run.active_params,
+        "num_documents": len(run.documents) if run.documents else None,
+        "date": run.date,
+        "model_id": public_id(provenance),
+        "backend": provenance.backend,
+        "dtype": provenance.model.get("model_dtype"),
+        "harness_version": provenance.harness_version,
+        "tokenizer_fingerprint": _at(provenance.infocap, "tokenizer", "fingerprint"),
+        "flops_method": _at(provenance.infocap, "flops", "method"),
+        "source": run.source if provenance.infocap == {} else PurePosixPath(run.source).name,
+        **{f"benchmark_{name}": run.benchmarks.get(name) for name in benchmarks},
+    }
+
+
+def _at(record: Any, *keys: str) -> Any:
+    for key in keys:
+        record = record.get(key) if isinstance(record, Mapping) else None
+    return record
+
+
+def public_id(provenance: Provenance) -> str:
+    """A hub id as it is; of a path on this machine only the last part, as ``local/NAME``."""
+    model_id = provenance.model_id
+    if not provenance.infocap:
+        return f"published/{_portable(model_id)}"
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", model_id) and not model_id.startswith((".", "~")):
+        return model_id
+    return f"local/{_portable(PurePosixPath(model_id).name)}"
+
+
+def _portable(name: str) -> str:
+    return re.sub(r"[^\w.@+-]+", "_", name).strip("._") or "model"
+
+
+_TEXTS = frozenset(
+    {
+        "series", "model", "task", "corpus", "corpus_sha256", "regime", "model_id", "backend",
+        "dtype", "harness_version", "tokenizer_fingerprint", "flops_method", "source",
+    }
+)  # fmt: skip
+_COUNTS = frozenset({"max_tokens", "active_params", "num_documents"})
+
+
+def column_type(name: str) -> type[str] | type[int] | type[float]:
+    """What a column of ``flat_rows`` holds, also where all of it is unknown."""
+    if name in _TEXTS:
+        return str
+    return int if name in _COUNTS else float
+
+
+# ------------------------------------------------------------------ Every Eval Ever
+
+
+class Evaluator(NamedTuple):
+    """Who ran the evaluation, and how they stand to who made the model."""
+
+    organization: str
+    relationship: str
+
+
+class Record(NamedTuple):
+    """One run in the format of Every Eval Ever, and where it belongs in a collection of them."""
+
+    path: str
+    content: dict[str, Any]
+
+
+def every_eval_ever(run: Run, evaluator: Evaluator, now: float | None = None) -> Record:
+    """The run as an evaluation log; the same run always gets the same path.
+
+    Args:
+        run: read from a results file; a published one was evaluated by others, with other code.
+        evaluator: who answers for the numbers.
+        now: when the record is made, in seconds since 1970.
+    """
+    provenance = provenance_of(run)
+    model_id = public_id(provenance)
+    date = str(int(run.date)) if run.date is not None else None
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "evaluation_id": f"{run.task}/{model_id}/{date or 'undated'}",
+        **({"evaluation_timestamp": date} if date else {}),
+        "retrieved_timestamp": str(int(time.time() if now is None else now)),
+        "source_metadata": {
+            "source_name": "infocap-tasks on lm-evaluation-harness",
+            "source_type": "evaluation_run",
+            "source_organization_name": evaluator.organization,
+            "evaluator_relationship": evaluator.relationship,
+        },
+        "eval_library": {
+            "name": "lm_eval",
+            "version": provenance.harness_version or "unknown",
+            "additional_details": {"infocap_tasks_version": __version__},
+        },
+        "model_info": _model_info(run, model_id, provenance),
+        "evaluation_results": [
+            _result(run, name, value) for name in METRICS if (value := run.metric(name)) is not None
+        ],
+    }
+    return Record(_path(run, model_id), content)
+
+
+def _path(run: Run, model_id: str) -> str:
+    identity = [run.model, run.task, run.corpus_sha256, run.regime, run.max_tokens, run.date]
+    digest = hashlib.sha256(json.dumps([model_id, *identity]).encode()).digest()
+    return f"data/{COLLECTION}/{model_id}/{uuid.UUID(bytes=digest[:16], version=4)}.json"
+
+
+def _model_info(run: Run, model_id: str, provenance: Provenance) -> dict[str, Any]:
+    is_on_hub = not model_id.startswith("local/")
+    details = {
+        "deployment_type": "self_deployed" if provenance.backend else "unknown",
+        "model_availability": "open_weights" if is_on_hub else "unknown",
+        "series": run.series,
+        "backend": provenance.backend,
+        "active_params": run.active_params,
+        **provenance.model,
+    }
+    return {
+        "name": run.model,
+        "id": model_id,
+        "developer": model_id.partition("/")[0],
+        "additional_details": {k: str(v) for k, v in details.items() if v is not None},
+    }
+
+
+def _result(run: Run, name: str, value: float) -> dict[str, Any]:
+    error = run.standard_errors.get(name)
+    score: dict[str, Any] = {"score": float(value)}
+    if error is not None:
+        score["uncertainty"] = {"standard_error": {"value": error, "method": "jackknife"}}
+        if run.documents:
+            score["uncertainty"]["num_samples"] = len(run.documents)
+    return {
+        "evaluation_result_id": f"{run.task}/{name}",
+        "evaluation_name": run.task,
+        "source_data": {
+            "dataset_name": run.corpus,
+            "source_type": "other",
+            "additional_details": {"sha256": run.corpus_sha256 or "unknown"},
+        },
+        "metric_config": _metric_config(run, name),
+        "score_details": score,
+    }
+
+
+def _metric_config(run: Run, name: str) -> dict[str, Any]:
+    return {
+        "evaluation_description": name.replace("_", " "),
+        "metric_id": f"infocap.{name}",
+        "metric_name": name,
+        "metric_kind": name,
+        "metric_unit": _UNITS[name],
+        "metric_parameters": {
+            "regime": run.regime,
+            "max_tokens": run.max_tokens,
+            "bias_bits_per_token": run.bias_bits_per_token,
+            "flops_per_token": run.flops_per_token,
+        },
+        "lower_is_better": not METRICS[name].higher_is_better,
+        "score_type": "continuous",
+        "min_score": "-Infinity" if name in _MAY_BE_NEGATIVE else 0.0,
+        "max_score": "Infinity",
+    }
+
+
+def faults(content: Mapping[str, Any]) -> list[str] | None:
+    """What the schema of the every-eval-ever package finds wrong; None where it is missing."""
+    try:
+        from every_eval_ever.schema import schema_json
+        from jsonschema import Draft7Validator
+    except ImportError:
+        return None
+    errors = Draft7Validator(schema_json()).iter_errors(content)
+    return [f"{error.json_path}: {error.message}" for error in errors]

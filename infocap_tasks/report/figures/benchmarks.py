@@ -1,0 +1,92 @@
+"""Benchmark scores over information capacity: one panel a benchmark, one mark a model."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from infocap_tasks.report.figures.axes import SMALL, WIDTH_INCHES, clean, looks
+from infocap_tasks.report.figures.labels import Label, place_labels
+from infocap_tasks.report.figures.style import new_figure
+from infocap_tasks.results.read import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Beyond this many models a panel has no room for their names; the legend tells the series.
+_MOST_LABELS = 10
+
+
+def benchmarks_figure(runs: Sequence[Run], scores: Mapping[str, Mapping[str, float]]) -> "Figure":
+    """The models that have a score, by benchmark.
+
+    Args:
+        runs: one a model.
+        scores: by benchmark and model, as ``analysis.correlate.scores_by_benchmark`` gives them.
+    """
+    columns = min(len(scores), 2)
+    lines = math.ceil(len(scores) / columns)
+    figure = new_figure(WIDTH_INCHES, 0.6 + (3.4 if columns == 1 else 2.6) * lines)
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    look = looks([run.series for run in runs])
+    for panel, (benchmark, by_model) in zip(panels, scores.items(), strict=False):
+        _draw(panel, benchmark, [run for run in runs if run.model in by_model], by_model, look)
+    for panel in panels[len(scores) :]:
+        panel.set_visible(False)
+    handles = {
+        text: handle
+        for panel in panels[: len(scores)]
+        for handle, text in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside upper center",
+        ncols=4,
+        frameon=False,
+        fontsize=SMALL,
+    )
+    for panel, by_model in zip(panels, scores.values(), strict=False):
+        if len(by_model) <= _MOST_LABELS:
+            _name(panel, runs, by_model, look)
+    return figure
+
+
+def _draw(
+    axes: "Axes",
+    benchmark: str,
+    runs: Sequence[Run],
+    scores: Mapping[str, float],
+    look: Mapping[str, tuple[str, str]],
+) -> None:
+    for name in dict.fromkeys(run.series for run in runs):
+        colour, marker = look[name]
+        members = [run for run in runs if run.series == name]
+        axes.plot(
+            [run.information_capacity for run in members],
+            [scores[run.model] for run in members],
+            marker=marker,
+            linestyle="None",
+            markersize=5,
+            color=colour,
+            label=name,
+        )
+    axes.margins(0.15)
+    clean(axes, "Information capacity", f"Score: {benchmark}")
+
+
+def _name(
+    axes: "Axes",
+    runs: Sequence[Run],
+    scores: Mapping[str, float],
+    look: Mapping[str, tuple[str, str]],
+) -> None:
+    place_labels(
+        axes,
+        [
+            Label(run.information_capacity, scores[run.model], run.model, look[run.series][0])
+            for run in runs
+            if run.model in scores
+        ],
+        size=7,
+    )

@@ -1,0 +1,72 @@
+"""Bits per byte over FLOPs per byte, with the Pareto frontier; no bias is in it."""
+
+from typing import TYPE_CHECKING
+
+from infocap_tasks.analysis.frontier import pareto_frontier
+from infocap_tasks.analysis.leaderboard import Board
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean, log_flops, looks
+from infocap_tasks.report.figures.capacity import rows_by_series
+from infocap_tasks.report.figures.labels import Label, place_labels
+from infocap_tasks.report.figures.style import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Beyond this many models only those on the frontier are named.
+_MOST_LABELS = 16
+
+Point = tuple[float, float, str, str]  # FLOPs per byte, bits per byte, model, series
+
+
+def frontier_figure(board: Board) -> "Figure":
+    """A point a model of known C and H; the dashed steps join those that no other one beats.
+
+    Raises:
+        InfocapError: C and H of no model are known.
+    """
+    points = _points(board)
+    if not points:
+        raise InfocapError(
+            f"{board.shared}: C and H of no model are known, and the frontier needs them; "
+            "score models with infocap eval"
+        )
+    figure = new_figure(WIDTH_INCHES, 4.0)
+    axes = figure.add_subplot()
+    frontier = pareto_frontier(points, lambda point: point[0], lambda point: point[1])
+    _draw(axes, board, points, frontier)
+    axes.margins(x=0.15, y=0.12)
+    clean(axes, "FLOPs per byte", "Bits per byte")
+    log_flops(axes)
+    named = points if len(points) <= _MOST_LABELS else frontier
+    look = looks(list(rows_by_series(board)))
+    place_labels(axes, [Label(x, y, model, look[series][0]) for x, y, model, series in named])
+    return figure
+
+
+def left_out(board: Board) -> list[str]:
+    """Models that the figure lacks, since their C and H are not known."""
+    return [row.run.model for row in board.rows if row.run.metric("bits_per_byte") is None]
+
+
+def _points(board: Board) -> list[Point]:
+    found = []
+    for row in board.rows:
+        flops, bits = row.run.metric("flops_per_byte"), row.run.metric("bits_per_byte")
+        if flops is not None and bits is not None:
+            found.append((flops, bits, row.run.model, row.run.series))
+    return found
+
+
+def _draw(axes: "Axes", board: Board, points: list[Point], frontier: list[Point]) -> None:
+    # Corners of the steps: nothing that costs less than the next model loses less.
+    xs = [point[0] for point in frontier for _ in range(2)][1:]
+    ys = [point[1] for point in frontier for _ in range(2)][:-1]
+    dashes = (0, (4, 3))
+    axes.plot(xs, ys, linestyle=dashes, linewidth=1, color="#777777", label="Pareto frontier")
+    look = looks(list(rows_by_series(board)))
+    for x, y, _, series in points:
+        colour, marker = look[series]
+        axes.plot([x], [y], marker=marker, markersize=5.5, color=colour, linestyle="None")
+    axes.legend(loc="upper right", frameon=False, fontsize=8)

@@ -1,0 +1,61 @@
+"""How flat each series is: information capacity relative to the mean of its series."""
+
+import math
+from typing import TYPE_CHECKING
+
+from infocap_tasks.analysis.leaderboard import Board, Row
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean, log_flops, looks
+from infocap_tasks.report.figures.capacity import rows_by_series
+from infocap_tasks.report.figures.style import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLUMNS = 3
+
+
+def series_figure(board: Board) -> "Figure":
+    """A panel a series of two models or more, all on the same scale, with its relative range.
+
+    Raises:
+        InfocapError: no series has two models.
+    """
+    every = rows_by_series(board)
+    series = {name: rows for name, rows in every.items() if len(rows) > 1}
+    if not series:
+        raise InfocapError(
+            f"{board.shared}: no series has two models; give more results, or say with "
+            "--series FILE.csv which models belong together"
+        )
+    look = looks(list(every))
+    columns = min(_COLUMNS, len(series))
+    lines = math.ceil(len(series) / columns)
+    figure = new_figure(WIDTH_INCHES, max(2.4, 0.5 + 1.45 * lines))
+    panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for panel, (name, rows) in zip(panels, series.items(), strict=False):
+        _draw(panel, name, rows, *look[name])
+    for panel in panels[len(series) :]:
+        panel.set_visible(False)
+        panels[list(panels).index(panel) - columns].tick_params(labelbottom=True)
+    figure.supxlabel("FLOPs per token", fontsize=9)
+    figure.supylabel("IC, % from the series’ mean", fontsize=9)
+    return figure
+
+
+def alone(board: Board) -> list[str]:
+    """Series of one model, which the figure leaves out."""
+    return [name for name, rows in rows_by_series(board).items() if len(rows) < 2]
+
+
+def _draw(axes: "Axes", name: str, rows: list[Row], colour: str, marker: str) -> None:
+    values = [row.run.information_capacity for row in rows]
+    mean = sum(values) / len(values)
+    relative = [100 * (value / mean - 1) for value in values]
+    axes.axhline(0, color="#999999", linewidth=0.8)
+    flops = [row.run.flops_per_token for row in rows]
+    axes.plot(flops, relative, marker=marker, markersize=4, linewidth=1.2, color=colour)
+    axes.set_title(f"{name}: range {max(relative) - min(relative):.1f} %", fontsize=8)
+    clean(axes, "", "")
+    log_flops(axes)

@@ -1,0 +1,135 @@
+"""Boards as people read them, and as files: aligned text, Markdown, CSV, JSON."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from infocap_tasks.analysis.leaderboard import SORTABLE, Board, record
+from infocap_tasks.report import tables
+from infocap_tasks.report.quantities import si
+
+UNKNOWN = "unknown"
+
+
+class Column(NamedTuple):
+    """A column for people.
+
+    Attributes:
+        header: its name.
+        field: what it sorts by, by its name in the record of a row.
+        shown: what it shows of a record.
+        first: the direction in which the better comes first.
+        is_text: whether it sorts as text.
+    """
+
+    header: str
+    field: str
+    shown: Callable[[Mapping[str, Any]], str]
+    first: str = "ascending"
+    is_text: bool = False
+
+
+def known_columns(board: Board) -> tuple[list[Column], list[str]]:
+    """The columns that hold something on this board, and the headers of the others."""
+    records = [record(row, board.benchmarks) for row in board.rows]
+    columns = _columns(board)
+    held = [any(values[column.field] is not None for values in records) for column in columns]
+    known = [column for column, holds in zip(columns, held, strict=True) if holds]
+    return known, [c.header for c, holds in zip(columns, held, strict=True) if not holds]
+
+
+def as_table(boards: Sequence[Board]) -> str:
+    """Boards under each other, set by width."""
+    return _as_text(boards, tables.as_table, "")
+
+
+def as_markdown(boards: Sequence[Board]) -> str:
+    """Boards under each other, each a Markdown table under its heading."""
+    return _as_text(boards, tables.as_markdown, "## ")
+
+
+def as_csv(boards: Sequence[Board]) -> str:
+    """One line a row in full precision; the first columns say which board it is on."""
+    benchmarks = sorted({name for board in boards for name in board.benchmarks})
+    return tables.as_csv(
+        [board.shared._asdict() | record(row, benchmarks) for board in boards for row in board.rows]
+    )
+
+
+def as_json(boards: Sequence[Board]) -> str:
+    """A list of boards in full precision; what is not known is null."""
+    return tables.as_json(
+        [
+            board.shared._asdict() | {"rows": [record(row, board.benchmarks) for row in board.rows]}
+            for board in boards
+        ]
+    )
+
+
+RENDERERS: Mapping[str, Callable[[Sequence[Board]], str]] = {
+    "table": as_table,
+    "md": as_markdown,
+    "csv": as_csv,
+    "json": as_json,
+}
+
+
+def _as_text(boards: Sequence[Board], render: Callable[[tables.Rows], str], heading: str) -> str:
+    return "\n\n".join(_board_as_text(board, render, heading) for board in boards)
+
+
+def _board_as_text(board: Board, render: Callable[[tables.Rows], str], heading: str) -> str:
+    columns, unknown = known_columns(board)
+    records = [record(row, board.benchmarks) for row in board.rows]
+    rows = [{column.header: column.shown(values) for column in columns} for values in records]
+    parts = [f"{heading}{board.shared}", render(rows)]
+    if unknown:
+        parts.append(f"Not known for any model here: {', '.join(unknown)}.")
+    return "\n\n".join(parts)
+
+
+def _columns(board: Board) -> list[Column]:
+    columns = [
+        Column("Model", "model", lambda r: r["model"], is_text=True),
+        Column("Rank", "rank", lambda r: str(r["rank"])),
+        _number("IC", "information_capacity", "{:.4f}".format),
+        Column("95 % interval", "information_capacity_low", _interval, "descending"),
+        Column("Ranks, 95 %", "rank_best", _ranks),
+        Column("Series", "series", lambda r: r["series"], is_text=True),
+        _number("Bits per byte", "bits_per_byte", "{:.4f}".format),
+        _number("C, bits per token", "text_size_bits_per_token", "{:.2f}".format),
+        _number("H, bits per token", "nll_bits_per_token", "{:.3f}".format),
+        _number("FLOPs per token", "flops_per_token", si),
+        _number("FLOPs per byte", "flops_per_byte", si),
+        _number("Active parameters", "active_params", si),
+        *(_number(name, name, "{:.4f}".format) for name in board.benchmarks),
+    ]
+    if board.sort in {column.field for column in columns}:
+        return columns
+    return [*columns, _number(_RARE[board.sort], board.sort, "{:.4f}".format)]
+
+
+# Columns that only tables sorted by them have.
+_RARE = {
+    "compression_gain_bits_per_token": "G, bits per token",
+    "information_capacity_unbiased": "IC without b",
+    "bytes_per_token": "Bytes per token",
+}
+
+
+def _number(header: str, field: str, shown: Callable[[float], str]) -> Column:
+    def text(values: Mapping[str, Any]) -> str:
+        return UNKNOWN if values[field] is None else shown(values[field])
+
+    return Column(header, field, text, "descending" if SORTABLE.get(field, True) else "ascending")
+
+
+def _interval(values: Mapping[str, Any]) -> str:
+    low, high = values["information_capacity_low"], values["information_capacity_high"]
+    return UNKNOWN if low is None else f"{low:.4f} to {high:.4f}"
+
+
+def _ranks(values: Mapping[str, Any]) -> str:
+    best, worst = values["rank_best"], values["rank_worst"]
+    if best is None:
+        return UNKNOWN
+    return str(best) if best == worst else f"{best} to {worst}"

@@ -1,0 +1,1 @@
+"""Results files of the harness in, typed runs out; with the published numbers."""

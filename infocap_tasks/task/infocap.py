@@ -1,0 +1,477 @@
+"""The harness seam for tasks: one Task class, driven by the YAMLs in task_configs/.
+
+The harness builds it as ``cls(config=…)``. Its ``metadata`` holds the YAML's own metadata, the
+model arguments and what the user gave with ``--metadata``, in rising order of precedence: that is
+how a task learns which tokenizer to cut and which config to count.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+from lm_eval.api.registry import register_aggregation, register_metric
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.models.utils import resolve_max_length
+from tqdm import tqdm
+from transformers import PreTrainedTokenizerBase
+
+from infocap_tasks import metrics
+from infocap_tasks.corpora.corpus import Corpus, open_corpus
+from infocap_tasks.corpora.formats import Text
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.flops.count import Flops, count_model, given_flops
+from infocap_tasks.metrics import METRICS, DocumentScore
+from infocap_tasks.models.pretrained import (
+    Pretrained,
+    added_special_tokens,
+    load_config,
+    load_tokenizer,
+    require_offsets,
+    tokenizer_fingerprint,
+)
+from infocap_tasks.task.documents import Document, cut
+from infocap_tasks.units import nats_to_bits
+
+log = logging.getLogger("lm_eval.infocap_tasks")  # under the harness's logger: its level and form
+
+# Enough to keep the tokenizer's threads busy, and little memory.
+_TEXTS_AT_ONCE = 64
+
+Items = Sequence[Mapping[str, Any]]
+
+# The harness has these metrics itself, with its own items and aggregation; ours adds the error.
+_OF_THE_HARNESS = frozenset({"bits_per_byte"})
+
+
+def _scores(items: Items) -> list[DocumentScore]:
+    return [DocumentScore(**item) for item in items]
+
+
+def _aggregate(name: str, items: Items) -> float:
+    return metrics.aggregate(name, _scores(items))
+
+
+def _standard_error(name: str, items: Items) -> float | str:
+    error = metrics.standard_error(name, _scores(items))
+    return "N/A" if error is None else error
+
+
+def _register_metrics() -> None:
+    """Make our metrics known to the harness by name, so that any YAML can list them."""
+    for name, metric in METRICS.items():
+        if name not in _OF_THE_HARNESS:
+            register_aggregation(name)(partial(_aggregate, name))
+            register_metric(
+                metric=name,
+                higher_is_better=metric.higher_is_better,
+                output_type="loglikelihood_rolling",
+                aggregation=name,
+            )(lambda items: items)
+
+
+_register_metrics()
+
+
+class _Docs(Sequence[dict[str, Any]]):
+    """The corpus as the harness wants to see a data set; documents are cut when they are read."""
+
+    features: Mapping[str, str] = {"text": "string", "num_bytes": "int64", "num_tokens": "int64"}
+
+    def __init__(
+        self, corpus: Corpus, make: Callable[[Sequence[Text]], list[dict[str, Any]]]
+    ) -> None:
+        self._corpus = corpus
+        self._make = make
+
+    def __len__(self) -> int:
+        # The harness asks for it when all is scored: too late to fail for what was not wanted.
+        return self._corpus.num_documents or 0
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._make([next(islice(self._corpus, index, None))])[0]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self._make([text])[0] for text in self._corpus)
+
+
+class InformationCapacityTask(ConfigurableTask):
+    """Rolling log-likelihood of texts cut at L tokens, with bytes, tokens and FLOPs accounted.
+
+    Raises:
+        InfocapError: the metadata, the corpus, the tokenizer or the model's config cannot be
+            used; the message says what to change.
+    """
+
+    regime = "harness"
+    # Ids of a text that count to L but are not scored.
+    num_unscored_tokens = 0
+    # The harness's aggregation of these stays in place.
+    of_the_harness = _OF_THE_HARNESS
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        config = {key: value for key, value in config.items() if key != "class"}
+        self._docs: dict[str, dict[str, Any]] = {}  # by the origin of their texts
+        self._scored: list[DocumentScore] = []
+        super().__init__(config=config)
+        for name in [name for name in self._aggregation_list if name in METRICS]:
+            # The harness fills a custom metric's error with "N/A"; a second metric of this name
+            # with its own aggregation takes that place, in the table and in groups.
+            self._aggregation_list[f"{name}_stderr"] = partial(_standard_error, name)
+            if name not in self.of_the_harness:
+                self._aggregation_list[name] = partial(_aggregate, name)
+
+    # ------------------------------------------------------------------ before scoring
+
+    def download(self, dataset_kwargs: dict[str, Any] | None = None, **_: Any) -> None:
+        """Open the corpus and settle all that must be right before anything is scored."""
+        metadata = self.config.metadata
+        self._settings = Settings.from_metadata(metadata)
+        self._corpus = open_corpus(metadata)
+        self._model = _find_model(metadata)
+        self._tokenizer = self._load_tokenizer(metadata)
+        _require_prefix_token(self._tokenizer, metadata)
+        _require_window(self._settings.max_tokens, self._tokenizer, self._model, metadata)
+        self._flops = self._find_flops(metadata)
+        self._softmax_dtype = _softmax_dtype(self._model, metadata)
+        self.dataset = {"test": _Docs(self._corpus, self._make_docs)}
+
+    def _load_tokenizer(self, metadata: Mapping[str, Any]) -> PreTrainedTokenizerBase:
+        """The tokenizer that texts are cut with, as the backend has it."""
+        tokenizer = find_tokenizer(metadata, self._model)
+        _refuse_second_bos(tokenizer, metadata)
+        return tokenizer
+
+    def _find_flops(self, metadata: Mapping[str, Any]) -> Flops:
+        """FLOPs that the user states, else those of a config that they name, else the model's."""
+        max_tokens = self._settings.max_tokens
+        if "flops_per_token" in metadata:
+            return given_flops(metadata["flops_per_token"], max_tokens)
+        model = self._model
+        if "flops_config" in metadata:
+            trust = bool(metadata.get("trust_remote_code", False))
+            model = Pretrained.from_file_or_id(str(metadata["flops_config"]), trust)
+        if model is None:
+            raise InfocapError(
+                "no config known to count FLOPs from: give --model_args pretrained=…, or for a "
+                "model behind an API --metadata flops_config=HUB_ID_OR_PATH or flops_per_token=N"
+            )
+        return self._count_flops(model, max_tokens)
+
+    def _count_flops(self, model: Pretrained, max_tokens: int) -> Flops:
+        flops = count_model(model, max_tokens)
+        if flops.verification and not flops.verification["agrees"]:
+            log.warning(
+                "%s: the FLOPs counted and those of its parameters differ by %.1f %% (see "
+                "`infocap flops --verify`); the counted ones are used",
+                model.path,
+                100 * flops.verification["relative_difference"],
+            )
+        return flops
+
+    def fewshot_docs(self) -> None:
+        """None: the harness would otherwise read the whole corpus to draw examples from."""
+
+    def build_all_requests(self, **kwargs: Any) -> None:
+        """As the harness's, but refuses the options under which a number would be wrong."""
+        refuse_options(kwargs)
+        super().build_all_requests(**kwargs)
+
+    def doc_iterator(
+        self,
+        *,
+        rank: int = 0,
+        limit: int | None = None,
+        world_size: int = 1,
+        samples: list[int] | None = None,
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Number and document, for the documents of this rank; each is cut once."""
+        if limit is not None and limit < 1:
+            raise InfocapError(f"--limit {limit}: must be at least 1 text, or a share below 1")
+        texts: Iterable[Text] = self._corpus
+        if samples:
+            texts, limit = self._chosen(samples), None
+        mine = islice(enumerate(texts), rank, int(limit) if limit else None, world_size)
+        progress = tqdm(
+            desc=f"{self.config.task}: cutting texts at {self._settings.max_tokens} tokens",
+            unit=" texts",
+            disable=rank != 0 or bool(self._docs),
+            delay=2,
+        )
+        with progress:
+            while batch := list(islice(mine, _TEXTS_AT_ONCE)):
+                new = [text for _, text in batch if text.origin not in self._docs]
+                if new:
+                    self._docs |= zip([t.origin for t in new], self._make_docs(new), strict=True)
+                progress.update(len(batch))
+                yield from ((doc_id, self._docs[text.origin]) for doc_id, text in batch)
+
+    def _chosen(self, samples: list[int]) -> Iterator[Text]:
+        """The texts of these numbers in the corpus, in its order, as the harness takes them."""
+        missing = set(samples)
+        for index, text in enumerate(self._corpus):
+            if index in missing:
+                missing.remove(index)
+                yield text
+        if missing:
+            raise InfocapError(
+                f"--samples {sorted(missing)}: corpus {self._corpus.name} has {len(self._corpus)} "
+                "documents, numbered from 0"
+            )
+
+    def _make_docs(self, texts: Sequence[Text]) -> list[dict[str, Any]]:
+        documents = cut(texts, self._tokenizer, self._settings.max_tokens)
+        return [_as_doc(*pair) for pair in zip(documents, texts, strict=True)]
+
+    def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
+        """The context of a rolling request: none."""
+        return ""
+
+    def doc_to_target(self, doc: Mapping[str, Any], doc_to_target: Any = None) -> str:
+        """The string that is scored."""
+        return str(doc["text"])
+
+    # ------------------------------------------------------------------ after scoring
+
+    def process_results(self, doc: dict[str, Any], results: list[float]) -> dict[str, Any]:
+        """What one document adds to each metric, from its log-likelihood in nats.
+
+        Raises:
+            InfocapError: the log-likelihood is not a finite number.
+        """
+        (loglikelihood_nats,) = results
+        of_ours = self._score_items(doc, loglikelihood_nats)
+        # The harness's own metrics come first: a metric erases the error that came before it.
+        return super().process_results(doc, results) | of_ours
+
+    def _score_items(self, doc: Mapping[str, Any], loglikelihood_nats: float) -> dict[str, Any]:
+        """The document's score under the name of each metric that takes our items."""
+        if not math.isfinite(loglikelihood_nats):
+            raise InfocapError(
+                f"{doc['origin']}: its log-likelihood is {loglikelihood_nats}, not a finite "
+                "number; the model's weights or its precision (dtype=…) are at fault"
+            )
+        score = DocumentScore(
+            doc["document"],
+            doc["num_bytes"],
+            doc["num_tokens"],
+            -nats_to_bits(loglikelihood_nats),
+            self._flops.flops_per_token,
+            self._settings.bias_bits_per_token,
+            self.regime,
+            doc["is_whole"],
+        )._asdict()
+        return {name: score for name in self._aggregation_list if self._is_ours(name)}
+
+    def _is_ours(self, metric: str) -> bool:
+        """Whether a metric of this task, or the error of one, takes our items."""
+        return metric not in self.of_the_harness and metric.removesuffix("_stderr") in METRICS
+
+    def aggregation(self) -> dict[str, Callable[[Items], Any]]:
+        """As the harness's; keeps the scores of all ranks, which the provenance sums up."""
+
+        def keep(aggregate: Callable[[Items], Any], items: Items) -> Any:
+            self._scored = _scores(items)
+            return aggregate(items)
+
+        return {
+            name: partial(keep, aggregate) if self._is_ours(name) else aggregate
+            for name, aggregate in super().aggregation().items()
+        }
+
+    def dump_config(self) -> dict[str, Any]:
+        """The harness's record of the task; ``metadata.infocap`` is what its numbers rest on."""
+        config: dict[str, Any] = super().dump_config()
+        config["metadata"]["infocap"] = {
+            "regime": self.regime,
+            "max_tokens": self._settings.max_tokens,
+            "bias_bits_per_token": self._settings.bias_bits_per_token,
+            "softmax_dtype": self._softmax_dtype,
+            "corpus": self._corpus_record(),
+            "tokenizer": self._tokenizer_record(),
+            "flops": self._flops.record(),
+            "documents": self._documents_record(),
+        }
+        return config
+
+    def _documents_record(self) -> dict[str, list[Any]]:
+        """What each document adds to the sums, by column: all that intervals and pairs need."""
+        fields = ("document", "num_bytes", "num_tokens", "nll_bits", "is_whole")
+        return {field: [getattr(score, field) for score in self._scored] for field in fields}
+
+    def _corpus_record(self) -> dict[str, Any]:
+        max_tokens = self._settings.max_tokens
+        return self._corpus.record() | {
+            "num_documents_scored": len(self._scored),
+            "num_documents_shorter_than_max_tokens": sum(
+                score.is_whole and score.num_tokens + self.num_unscored_tokens < max_tokens
+                for score in self._scored
+            ),
+            "num_tokens": sum(score.num_tokens for score in self._scored),
+            "num_bytes": sum(score.num_bytes for score in self._scored),
+        }
+
+    def _tokenizer_record(self) -> dict[str, Any]:
+        prefix = _require_prefix_token(self._tokenizer, self.config.metadata)
+        return {
+            "class": type(self._tokenizer).__name__,
+            "name_or_path": self._tokenizer.name_or_path,
+            "vocab_size": len(self._tokenizer),
+            "fingerprint": tokenizer_fingerprint(self._tokenizer),
+            "prefix_token_id": prefix,
+            "prefix_token": self._tokenizer.convert_ids_to_tokens(prefix),
+        }
+
+
+def refuse_options(options: Mapping[str, Any]) -> None:
+    """Refuse the options of the harness, by their names there, under which numbers are wrong.
+
+    Raises:
+        InfocapError: one of them is set.
+    """
+    if options.get("cache_requests"):
+        raise InfocapError(
+            "--cache_requests: cannot be used with infocap tasks, since its entries are not "
+            "kept apart by tokenizer and texts cut by one would be scored with another; "
+            "leave it out"
+        )
+    if options.get("apply_chat_template") or options.get("system_instruction"):
+        raise InfocapError(
+            "--apply_chat_template, --system_instruction: cannot be used with infocap tasks, "
+            "which score bare text; leave them out, or run the tasks that need them apart"
+        )
+
+
+def _as_doc(document: Document, text: Text) -> dict[str, Any]:
+    return document._asdict() | {"origin": text.origin, "document": text.document}
+
+
+class Settings(NamedTuple):
+    """The constants of a run that its metadata sets."""
+
+    max_tokens: int
+    bias_bits_per_token: float
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> "Settings":
+        """Read ``max_tokens`` (default 1024) and ``bias_bits_per_token`` (no default).
+
+        Raises:
+            InfocapError: one of them is missing or no such number.
+        """
+        max_tokens = metadata.get("max_tokens", 1024)
+        if not isinstance(max_tokens, int) or isinstance(max_tokens, bool) or max_tokens < 2:
+            raise InfocapError(
+                f"max_tokens={max_tokens}: must be a whole number of at least 2; "
+                "the published protocol takes 1024"
+            )
+        bias = metadata.get("bias_bits_per_token")
+        if not isinstance(bias, int | float) or isinstance(bias, bool) or not math.isfinite(bias):
+            raise InfocapError(
+                f"bias_bits_per_token={bias}: must be a number, the corpus's constant b; "
+                "set it in the task's YAML or with --metadata bias_bits_per_token=-27"
+            )
+        return cls(max_tokens, bias)
+
+
+def _find_model(metadata: Mapping[str, Any]) -> Pretrained | None:
+    """The model whose config counts: the one that is scored, where its arguments name one."""
+    path = metadata.get("pretrained")
+    return Pretrained.from_metadata(path, metadata) if isinstance(path, str) else None
+
+
+def find_tokenizer(
+    metadata: Mapping[str, Any], model: Pretrained | None
+) -> PreTrainedTokenizerBase:
+    """The tokenizer that the metadata names, else the model's own.
+
+    Raises:
+        InfocapError: none is named, or it cannot be used.
+    """
+    given = metadata.get("tokenizer")
+    if isinstance(given, PreTrainedTokenizerBase):
+        return require_offsets(given)
+    # Served models are named by model=; with an own tokenizer, the GGUF file is not its source.
+    named = Pretrained.from_metadata(str(given), {**metadata, "gguf_file": None}) if given else None
+    source = named or model
+    if source is None and isinstance(metadata.get("model"), str):
+        source = Pretrained.from_metadata(metadata["model"], metadata)
+    if source is None:
+        raise InfocapError(
+            "no tokenizer known to count with: give --model_args pretrained=… or tokenizer=…; "
+            "from Python with a ready model, metadata={'pretrained': …} or {'tokenizer': …}"
+        )
+    return load_tokenizer(
+        source, metadata.get("add_bos_token"), bool(metadata.get("use_fast_tokenizer", True))
+    )
+
+
+def _refuse_second_bos(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, Any]) -> None:
+    if metadata.get("bos_policy"):  # a backend of ours, which never lets the tokenizer add any
+        return
+    added = added_special_tokens(tokenizer)
+    if added and metadata.get("add_bos_token") is not False:
+        raise InfocapError(
+            f"tokenizer {tokenizer.name_or_path} adds {' '.join(added)} to each text, and the "
+            "harness puts the prefix token before it too: the model would be charged for a "
+            "special token; add add_bos_token=False to --model_args, as `infocap eval` does"
+        )
+
+
+def _require_prefix_token(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, Any]) -> int:
+    """The token before the first one, by the harness's rule: given, else BOS, else EOS."""
+    given = (metadata.get(key) for key in ("prefix_token_id", "custom_prefix_token_id"))
+    ids = (*given, tokenizer.bos_token_id, tokenizer.eos_token_id)
+    prefix = next((token_id for token_id in ids if token_id is not None), None)
+    if prefix is None:
+        raise InfocapError(
+            f"tokenizer {tokenizer.name_or_path} has neither a BOS nor an EOS token to predict "
+            "the first token from; add prefix_token_id=ID to --model_args"
+        )
+    return int(prefix)
+
+
+def _require_window(
+    max_tokens: int,
+    tokenizer: PreTrainedTokenizerBase,
+    model: Pretrained | None,
+    metadata: Mapping[str, Any],
+) -> None:
+    """A text in two windows would start its second one without what came before."""
+    max_length = metadata.get("max_length") or metadata.get("max_model_len")
+    is_served = any(key in metadata for key in ("model", "base_url", "max_model_len"))
+    if max_length is None and is_served:
+        max_length = 2048  # the harness's default for models behind an API
+    elif max_length is None and model is not None:
+        max_length = resolve_max_length(load_config(model), tokenizer)
+    if max_length is None:
+        return
+    # Windows of vLLM and of models behind an API are two tokens shorter than what they name.
+    window = int(max_length) - (2 if is_served else 0)
+    if max_tokens > window:
+        raise InfocapError(
+            f"max_tokens={max_tokens} is above the model's max_length of {window}; "
+            f"lower it with --metadata max_tokens={window} (or less), for every model that "
+            "is to be compared"
+        )
+
+
+def _softmax_dtype(model: Pretrained | None, metadata: Mapping[str, Any]) -> str | None:
+    """The dtype in which ``--model hf`` takes the log-softmax; None where nothing tells it."""
+    if metadata.get("bos_policy"):
+        return "float32"
+    dtype = metadata.get("softmax_dtype") or metadata.get("dtype", "auto")
+    if dtype == "auto" and model is not None:
+        dtype = load_config(model).get_text_config().dtype
+    if dtype is None or dtype == "auto":
+        return None
+    name = str(dtype).removeprefix("torch.")
+    if name in {"bfloat16", "float16"}:
+        log.warning(
+            "--model hf takes and sums log-probabilities in %s, which is good for about 3 "
+            "digits; add softmax_dtype=float32 to --model_args, as `infocap eval` does",
+            name,
+        )
+    return name

@@ -1,0 +1,143 @@
+"""The regime ``reference``: the number that the public code of arXiv 2511.08066 gives.
+
+It is there for comparison with published numbers. On ``infocap-hf`` it scores the very token ids of
+the protocol, over the first len(tokenizer) logits. Other backends take strings only: there the
+scored string is the longest of whole characters that encodes to at most L tokens, all logits count,
+and H is taken over the tokens that the string encodes to.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from transformers import PreTrainedTokenizerBase
+
+from infocap_tasks.backend.token_text import TokenAnswer, TokenText
+from infocap_tasks.corpora.formats import Text
+from infocap_tasks.flops.count import Flops, published_flops
+from infocap_tasks.models.pretrained import Pretrained
+from infocap_tasks.task.documents import cut, encode
+from infocap_tasks.task.infocap import InformationCapacityTask, find_tokenizer
+from infocap_tasks.task.reference_documents import ReferenceDocument, cut_reference
+
+
+class ReferenceTask(InformationCapacityTask):
+    """Log-likelihood of ids 2 to L given those before, with the published sizes and FLOPs.
+
+    Raises:
+        InfocapError: as ``InformationCapacityTask``; or no formula was published for the model.
+    """
+
+    regime = "reference"
+    of_the_harness: frozenset[str] = frozenset()
+    num_unscored_tokens = 1
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._scored_as: set[str] = set()
+        super().__init__(config)
+
+    def _load_tokenizer(self, metadata: Mapping[str, Any]) -> PreTrainedTokenizerBase:
+        """The tokenizer with its own defaults, whatever the backend is told about BOS."""
+        super()._load_tokenizer(metadata)
+        return find_tokenizer({**metadata, "add_bos_token": None}, self._model)
+
+    def _count_flops(self, model: Pretrained, max_tokens: int) -> Flops:
+        return published_flops(model, max_tokens)
+
+    def _make_docs(self, texts: Sequence[Text]) -> list[dict[str, Any]]:
+        documents = cut_reference(texts, self._tokenizer, self._settings.max_tokens)
+        takes_ids = self.config.metadata.get("bos_policy")
+        strings = self._decoded(documents) if takes_ids else self._strings(texts)
+        return [
+            {
+                "origin": text.origin,
+                "document": text.document,
+                "num_bytes": document.num_bytes,
+                "num_tokens": document.num_tokens,
+                "is_whole": document.is_whole,
+                "context": string.context,
+                "text": self._with_ids(string.continuation, document),
+                "num_tokens_of_string": string.num_tokens,
+            }
+            for text, document, string in zip(texts, documents, strings, strict=True)
+        ]
+
+    def _with_ids(self, text: str, document: ReferenceDocument) -> TokenText:
+        first, rest = document.token_ids[:1], document.token_ids[1:]
+        return TokenText(text, first, rest, len(self._tokenizer))
+
+    def _decoded(self, documents: Sequence[ReferenceDocument]) -> list["_Strings"]:
+        """What the ids say, for logs: the backend takes the ids."""
+        decode = self._tokenizer.decode
+        return [
+            _Strings(
+                str(decode(list(d.token_ids[:1]))), str(decode(list(d.token_ids[1:]))), d.num_tokens
+            )
+            for d in documents
+        ]
+
+    def _strings(self, texts: Sequence[Text]) -> list["_Strings"]:
+        """Context and continuation for backends that encode them on their own.
+
+        A tokenizer that adds BOS starts from it, which is what the harness puts before a text
+        without context; otherwise the context is the shortest one of whole tokens and characters
+        that does not end in white space, which the harness would move to the continuation.
+        """
+        (bare,) = encode(["x"], self._tokenizer)
+        adds_bos = self._tokenizer("x")["input_ids"][0] != bare.ids[0]
+        scored = cut(texts, self._tokenizer, self._settings.max_tokens - adds_bos)
+        if adds_bos:
+            return [_Strings("", document.text, document.num_tokens) for document in scored]
+        tokens = encode([document.text for document in scored], self._tokenizer)
+        contexts = [
+            _shortest_context(document.text, [end for _, end in encoding.offsets])
+            for document, encoding in zip(scored, tokens, strict=True)
+        ]
+        in_contexts = encode([context or "x" for context in contexts], self._tokenizer)
+        return [
+            _Strings(
+                context,
+                document.text[len(context) :],
+                document.num_tokens - (len(encoding) if context else 0),
+            )
+            for document, context, encoding in zip(scored, contexts, in_contexts, strict=True)
+        ]
+
+    def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
+        """What comes before the scored ids: the first one."""
+        return str(doc["context"])
+
+    def doc_to_target(self, doc: Mapping[str, Any], doc_to_target: Any = None) -> str:
+        """The scored ids, or the string that stands for them."""
+        text: str = doc["text"]  # not str(…), which would lose the ids
+        return text
+
+    def process_results(self, doc: dict[str, Any], results: Sequence[Any]) -> dict[str, Any]:
+        """What one document adds to each metric; bits of the ids that are sized.
+
+        Where a backend scored the string, a few tokens less or more, their mean stands for all.
+        """
+        (answer,) = results
+        has_ids = isinstance(answer, TokenAnswer)
+        self._scored_as.add("ids" if has_ids else "strings")
+        num_scored = doc["num_tokens"] if has_ids else doc["num_tokens_of_string"]
+        return self._score_items(doc, answer[0] * doc["num_tokens"] / num_scored)
+
+    def dump_config(self) -> dict[str, Any]:
+        """As the parent's, with what was scored: ``ids``, exactly the protocol, or ``strings``."""
+        config = super().dump_config()
+        config["metadata"]["infocap"]["scored_as"] = sorted(self._scored_as)
+        return config
+
+
+class _Strings(NamedTuple):
+    """A context, a continuation, and how many tokens the continuation adds."""
+
+    context: str
+    continuation: str
+    num_tokens: int
+
+
+def _shortest_context(text: str, ends: Sequence[int]) -> str:
+    """The empty string if nothing would be left to score."""
+    starts = (text[:end] for end in ends)
+    return next((s for s in starts if s and s == s.rstrip() and s != text), "")

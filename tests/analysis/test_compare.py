@@ -1,0 +1,133 @@
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from helpers.made_up import documents, run_of
+
+from infocap_tasks.analysis.compare import compare, explain
+from infocap_tasks.analysis.intervals import bootstrap, document_columns, metric_of
+from infocap_tasks.cli.main import main
+from infocap_tasks.errors import InfocapError
+
+
+def pair(seed=0, count=40, advantage=5.0, **settings):
+    """Two models on the same texts, of which some are hard for both."""
+    rng = np.random.default_rng(seed)
+    hard = rng.gamma(9, 40, count)
+    return tuple(
+        run_of(name, documents(hard + shift + rng.normal(0, 10, count)), **settings)
+        for name, shift in (("a", 0.0), ("b", advantage))
+    )
+
+
+def test_a_run_against_itself():
+    run, _ = pair()
+    found = compare(run, run)
+    assert found.difference == 0
+    assert found.interval == pytest.approx((0, 0), abs=1e-12)
+    assert found.probability == 0.5
+    assert [part.information_capacity for part in found.parts] == [0, 0, 0, 0]
+    assert found.num_documents == 40
+
+
+def test_the_difference_is_that_of_the_runs_and_turns_around():
+    a, b = pair()
+    found, turned = compare(a, b), compare(b, a)
+    assert found.difference == pytest.approx(a.information_capacity - b.information_capacity)
+    assert turned.difference == pytest.approx(-found.difference)
+    assert turned.probability == pytest.approx(1 - found.probability)
+    assert sum(p.information_capacity for p in found.parts) == pytest.approx(found.difference)
+    assert found.interval.low < found.difference < found.interval.high
+
+
+def test_paired_is_narrower_than_unpaired():
+    a, b = pair()
+
+    def difference(runs, groups):
+        of_a, of_b = (
+            metric_of("information_capacity", group[0], run)
+            for run, group in zip(runs, groups, strict=True)
+        )
+        return (of_a - of_b)[:, np.newaxis]
+
+    unpaired = bootstrap(partial(difference, (a, b)), [[document_columns(r)] for r in (a, b)])
+    paired = compare(a, b).interval
+    width = unpaired.intervals[0].high - unpaired.intervals[0].low
+    assert paired.high - paired.low < width / 3
+
+
+def test_paired_intervals_cover():
+    covered = 0
+    for seed in range(100):
+        found = compare(*pair(seed))
+        covered += found.interval.low <= 0.05 / 30 <= found.interval.high  # 5 bits of 100 tokens
+    assert covered >= 90
+
+
+def test_a_sure_winner():
+    a, b = pair(advantage=200)
+    assert compare(a, b).probability == 1
+    assert compare(b, a).probability == 0
+
+
+def test_documents_are_paired_by_name_and_only_shared_ones_count():
+    a, b = pair()
+    shuffled = replace(b, documents=b.documents[::-1])
+    assert compare(a, shuffled) == compare(a, b)
+    fewer = run_of("b", b.documents[:20])
+    found = compare(a, fewer)
+    assert found.num_documents == 20
+    assert found.difference == pytest.approx(
+        run_of("a", a.documents[:20]).information_capacity - fewer.information_capacity
+    )
+
+
+def test_regime_reference_weighs_documents_alike():
+    scores = [
+        tuple(s._replace(regime="reference", num_bytes=s.num_bytes + 100 * (i % 3)) for i, s in
+              enumerate(run.documents))
+        for run in pair()
+    ]  # fmt: skip
+    a, b = (run_of(name, of_run) for name, of_run in zip("ab", scores, strict=True))
+    found = compare(a, b)
+    text_size = next(part for part in found.parts if part.source == "tokenizer")
+    assert text_size.a == pytest.approx(np.mean([8 * s.num_bytes / 100 for s in scores[0]]))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda run: replace(run, documents=None), "holds no documents"),
+        (lambda run: replace(run, documents=run.documents[:1]), "share 1 documents"),
+        (lambda run: replace(run, documents=(run.documents[0],) * 3), "have one name"),
+        (lambda run: replace(run, documents=tuple(
+            s._replace(document=f"x{s.document}") for s in run.documents)), "share 0 documents"),
+    ],
+)  # fmt: skip
+def test_runs_that_cannot_be_paired(change, said):
+    a, b = pair()
+    with pytest.raises(InfocapError, match=said):
+        compare(a, change(b))
+
+
+def test_explain_is_compare_where_documents_are_known():
+    a, b = pair()
+    assert explain(a, b) == compare(a, b)
+
+
+@pytest.mark.parametrize(
+    ("names", "can_explain"),
+    [
+        (("Hunyuan-0.5B-Pretrain", "Hunyuan-1.8B-Pretrain"), True),
+        (("Hunyuan-0.5B-Pretrain", "Hunyuan-4B-Pretrain"), False),
+        (("Hunyuan-4B-Pretrain", "Hunyuan-0.5B-Pretrain"), False),
+    ],
+)
+def test_published_runs_hold_no_documents_and_explain_is_named_where_it_can_help(
+    names, can_explain, capsys
+):
+    pair = [f"published:{name}" for name in names]
+    assert main(["compare", *pair]) == 2
+    assert ("infocap explain" in capsys.readouterr().err) is can_explain
+    assert (main(["explain", *pair]) == 0) is can_explain

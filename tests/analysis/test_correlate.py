@@ -1,0 +1,165 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+from helpers.made_up import documents, run_of, write_results
+from scipy import stats
+
+from infocap_tasks.analysis.correlate import (
+    MEAN,
+    correlate,
+    demeaned,
+    estimate,
+    kendall,
+    pearson,
+    scores_by_benchmark,
+    spearman,
+)
+from infocap_tasks.cli.main import main
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.results.read import published_runs
+
+SCORES = [0.30, 0.45, 0.40, 0.60, 0.70, 0.65]
+SERIES = ["A", "A", "A", "B", "B", "C"]
+
+
+def made_up_runs(scores=SCORES, **benchmarks):
+    return [
+        run_of(
+            f"m{index}",
+            documents([400.0 - 20 * index - 7 * (index % 2)] * 3, flops=2.0 ** (30 + index)),
+            series=SERIES[index],
+            benchmarks={"arc": score, **{name: row[index] for name, row in benchmarks.items()}},
+        )
+        for index, score in enumerate(scores)
+    ]
+
+
+def pick(found, **wanted):
+    (row,) = [
+        row for row in found if all(getattr(row, name) == value for name, value in wanted.items())
+    ]
+    return row
+
+
+@pytest.mark.parametrize(
+    ("name", "of_scipy"),
+    [("pearson", stats.pearsonr), ("spearman", stats.spearmanr), ("kendall", stats.kendalltau)],
+)
+@pytest.mark.parametrize("quantity", ["information_capacity", "bits_per_byte"])
+def test_against_scipy_over_all_models(name, of_scipy, quantity):
+    runs = made_up_runs()
+    row = pick(
+        correlate(runs), benchmark="arc", quantity=quantity, within_series=False, coefficient=name
+    )
+    assert row.value == pytest.approx(of_scipy([r.metric(quantity) for r in runs], SCORES)[0])
+    assert row.low <= row.value <= row.high
+    assert row.num_models == 6
+
+
+@pytest.mark.parametrize(
+    ("ours", "of_scipy"),
+    [(pearson, stats.pearsonr), (spearman, stats.spearmanr), (kendall, stats.kendalltau)],
+)
+def test_many_rows_with_ties_against_scipy_one_by_one(ours, of_scipy):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 5, (2, 50, 12)).astype(float)
+    expected = [of_scipy(a, b)[0] for a, b in zip(x, y, strict=True)]
+    assert ours(x, y) == pytest.approx(np.array(expected))
+
+
+def test_within_series_by_hand():
+    """A and B less their means; C has one model and says nothing."""
+    runs = made_up_runs()
+    x = [run.information_capacity for run in runs]
+    x = [*(np.array(x[:3]) - np.mean(x[:3])), *(np.array(x[3:5]) - np.mean(x[3:5]))]
+    y = [0.30 - 1.15 / 3, 0.45 - 1.15 / 3, 0.40 - 1.15 / 3, -0.05, 0.05]
+    row = pick(
+        correlate(runs), quantity="information_capacity", within_series=True, coefficient="pearson"
+    )
+    assert row.value == pytest.approx(stats.pearsonr(x, y)[0])
+    assert row.num_models == 5
+
+
+def test_demeaned():
+    assert demeaned(np.array([1.0, 5.0, 3.0]), ["a", "b", "a"]).tolist() == [-1, 0, 1]
+    rows = np.array([[1.0, 5.0, 3.0], [2.0, 1.0, 8.0]])
+    assert demeaned(rows, ["a", "b", "a"]).tolist() == [[-1, 0, 1], [-3, 0, 3]]
+    assert demeaned(np.full(3, 0.1), ["a", "a", "a"]).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (2,) * 8, (5, 4, 3, 2, 2)])
+@pytest.mark.parametrize("name", ["pearson", "kendall"])
+def test_intervals_within_series_cover_where_there_is_nothing_to_find(sizes, name):
+    """Of 200 draws of independent x and y about 95 % have 0 in the interval; never far fewer."""
+    series = [str(index) for index, size in enumerate(sizes) for _ in range(size)]
+    covered = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        levels = rng.normal(0, 3, (2, len(sizes)))  # what tells the series apart
+        x, y = (
+            demeaned(rng.normal(size=len(series)) + level[list(map(int, series))], series)
+            for level in levels
+        )
+        _, low, high = estimate(x, y, name, series, seed)
+        covered += low <= 0 <= high
+    assert 0.87 <= covered / 200 <= 0.99
+
+
+def test_too_few_models_for_their_series_have_no_interval_and_it_is_said():
+    """5 models of 2 series: 3."""
+    found = correlate(made_up_runs())
+    within = [row for row in found if row.within_series]
+    assert all(row.value is not None and row.low is row.high is None for row in within)
+    assert all("5 models less 2 series is 3, and it needs 4" in row.note for row in within)
+    assert all(row.low is not None for row in found if not row.within_series)
+
+
+def test_a_warning_of_few_models_is_in_every_format(tmp_path, capsys):
+    for run in made_up_runs():
+        write_results(tmp_path, run)
+    for name in ("json", "csv", "table"):
+        assert main(["correlate", str(tmp_path), "--format", name]) == 0
+        text = capsys.readouterr().out
+        assert "ewer than 10 models say little" in text
+        assert ("note" in text) is (name != "table")
+
+
+def test_the_mean_is_over_models_that_have_all():
+    runs = made_up_runs(other=[0.5, 0.6, 0.7, 0.8, 0.9, 0.1])
+    scores = scores_by_benchmark(runs)
+    assert list(scores) == ["arc", "other", MEAN]
+    assert scores[MEAN]["m0"] == pytest.approx(0.4)
+
+
+def test_what_does_not_vary_has_no_coefficient():
+    row = pick(
+        correlate(made_up_runs([0.5] * 6)),
+        quantity="bits_per_byte", within_series=False, coefficient="kendall",
+    )  # fmt: skip
+    assert (row.value, row.low, row.high) == (None, None, None)
+
+
+def test_too_few_models_and_unknown_benchmarks_are_refused():
+    with pytest.raises(InfocapError, match="3 of 3 models have a score"):
+        correlate(made_up_runs()[:3])
+    with pytest.raises(InfocapError, match="there are arc"):
+        correlate(made_up_runs(), ["hellaswag"])
+    with pytest.raises(InfocapError, match="0 of 39"):
+        correlate(published_runs())
+
+
+def test_the_command_refuses_published_numbers_in_one_line(capsys):
+    assert main(["correlate", "--published"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_without_scipy_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(InfocapError, match=r"pip install \"infocap-tasks\[report\]\""):
+        correlate(made_up_runs())
+
+
+def test_the_same_seed_gives_the_same_intervals():
+    assert json.dumps(correlate(made_up_runs())) == json.dumps(correlate(made_up_runs()))

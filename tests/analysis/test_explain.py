@@ -1,0 +1,145 @@
+import json
+import math
+from itertools import combinations
+
+import pytest
+from helpers.made_up import documents, run_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infocap_tasks.analysis.compare import explain
+from infocap_tasks.analysis.explain import SOURCES, Factors, capacity, factors_of, shapley_parts
+from infocap_tasks.cli.main import main
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.report.figures.explain import waterfall
+from infocap_tasks.results.read import published_runs
+
+FACTORS = st.builds(
+    Factors,
+    st.floats(8, 50),
+    st.floats(0.1, 9),
+    st.floats(1e3, 1e13),
+    st.floats(-40, 0),
+)
+
+
+def slow_shapley(a, b):
+    """By coalitions: |S|! (n - |S| - 1)! / n! times what the factor adds to each set S."""
+    n = len(a)
+
+    def value(coalition):
+        text_size, bits_per_byte, flops, bias = (a[i] if i in coalition else b[i] for i in range(n))
+        return (text_size - text_size * bits_per_byte / 8 + bias) / math.log2(flops)
+
+    return [
+        sum(
+            math.factorial(size) * math.factorial(n - size - 1) / math.factorial(n)
+            * (value({*others, factor}) - value(others))
+            for size in range(n)
+            for others in combinations([i for i in range(n) if i != factor], size)
+        )
+        for factor in range(n)
+    ]  # fmt: skip
+
+
+@given(FACTORS, FACTORS)
+def test_parts_are_shapley_values_and_sum_to_the_difference(a, b):
+    parts = shapley_parts(a, b)
+    assert parts == pytest.approx(slow_shapley(a, b), abs=1e-9)
+    assert sum(parts) == pytest.approx(capacity(a) - capacity(b), abs=1e-9)
+    assert shapley_parts(b, a) == pytest.approx([-part for part in parts], abs=1e-9)
+
+
+@given(FACTORS, st.integers(0, 3), st.floats(1.01, 3))
+def test_one_changed_factor_takes_all(a, factor, scale):
+    b = a._replace(**{Factors._fields[factor]: a[factor] * scale})
+    parts = shapley_parts(a, b)
+    assert parts[factor] == pytest.approx(capacity(a) - capacity(b), abs=1e-9)
+    assert [part for i, part in enumerate(parts) if i != factor] == pytest.approx([0] * 3, abs=1e-9)
+
+
+def test_the_factors_make_the_published_capacity():
+    for run in published_runs():
+        if run.text_size_bits_per_token:
+            assert capacity(factors_of(run)) == pytest.approx(run.information_capacity, abs=2e-6)
+        else:
+            with pytest.raises(InfocapError, match="not C and H"):
+                factors_of(run)
+
+
+def test_without_documents_there_are_no_intervals():
+    a, b = (
+        run_of(n, documents([300, 400], f), documents=None) for n, f in (("a", 2e9), ("b", 1e9))
+    )
+    found = explain(a, b)
+    assert (found.interval, found.probability, found.num_documents) == (None, None, 0)
+    assert found.difference == pytest.approx(a.information_capacity - b.information_capacity)
+    parts = {part.source: part.information_capacity for part in found.parts}
+    assert parts["FLOPs"] == pytest.approx(found.difference)
+    assert parts.keys() == set(SOURCES)
+
+
+PAIR = ["published:GLM-4.5-Air-Base-106B-A12B", "published:DeepSeek-V2-236B-A21B"]
+
+
+def test_published_models(capsys, tmp_path):
+    assert main(["explain", *PAIR, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["difference"] == pytest.approx(0.242212 - 0.167171, abs=3e-6)
+    assert sum(p["information_capacity"] for p in found["parts"]) == pytest.approx(
+        found["difference"]
+    )
+    assert [part["source"] for part in found["parts"]] == ["tokenizer", "prediction", "FLOPs"]
+
+
+def test_a_waterfall_stands_on_the_documents_that_are_compared():
+    a = run_of("a", documents([310, 350, 900]))
+    b = run_of("b", documents([300, 340], flops=2e9))
+    found = explain(a, b)
+    of_two = run_of("a", documents([310, 350])).information_capacity
+    assert found.capacity_a == pytest.approx(of_two)
+    assert found.capacity_a != pytest.approx(a.information_capacity, abs=1e-3)
+    assert found.capacity_a - found.capacity_b == pytest.approx(found.difference)
+    (axes,) = waterfall(a, b, found).axes
+    bars = list(axes.patches)
+    assert bars[0].get_height() == found.capacity_b
+    assert bars[-1].get_height() == found.capacity_a
+    first, *_, last = [label.get_text().splitlines()[-1] for label in axes.get_xticklabels()]
+    assert (first, last) == (f"{found.capacity_b:.4f}", f"{found.capacity_a:.4f}")
+    # A line from each bar to the next one, the last at the height of A's.
+    ends = [(*line.get_xdata(), *line.get_ydata()) for line in axes.get_lines()]
+    x = len(bars) - 1
+    assert any(end == pytest.approx((x - 1.3, x + 0.3, *[found.capacity_a] * 2)) for end in ends)
+
+
+def test_the_capacities_are_printed(capsys):
+    assert main(["explain", *PAIR, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["run_a"]["information_capacity"] == pytest.approx(0.242212, abs=2e-6)
+    assert main(["explain", *PAIR]) == 0
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("difference")]
+    assert line.split()[1:] == ["information_capacity", "0.2422", "0.1672", "0.0750"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_a_waterfall(capsys, tmp_path, suffix):
+    path = tmp_path / f"chart.{suffix}"
+    assert main(["explain", *PAIR, "-o", str(path)]) == 0
+    assert "tokenizer" in capsys.readouterr().out
+    content = path.read_bytes()
+    assert content[:5] in (b"\x89PNG\r", b"<?xml", b"%PDF-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["published:nobody", PAIR[0]], "not published"),
+        (["nowhere.json", PAIR[0]], "no such file"),
+        (["published:GLM-4-9B", PAIR[0]], "not C and H"),
+        ([*PAIR, "-o", "chart.gif"], ".gif"),
+    ],
+)
+def test_wrong_input_is_one_line(arguments, said, capsys):
+    assert main(["explain", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line

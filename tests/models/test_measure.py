@@ -1,0 +1,289 @@
+import csv
+import json
+import sys
+
+import pytest
+from helpers.models import TEXTS, byte_tokenizer, write_jsonl
+from helpers.real_files import MISTRAL_SENTENCEPIECE, unpack_ranks
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+from infocap_tasks.cli.main import main
+from infocap_tasks.corpora.corpus import open_corpus
+from infocap_tasks.corpora.formats import Text
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.models.measure import RENDERERS, TokenizerRow, measure
+from infocap_tasks.models.tokenizers import load
+from infocap_tasks.paths import task_configs_dir
+from infocap_tasks.report.figures import style
+from infocap_tasks.report.figures.tokenizers import heat_map
+
+DOCUMENTS = [Text(text, f"t:{index}", str(index)) for index, text in enumerate(TEXTS)]
+MISTRAL = load(str(MISTRAL_SENTENCEPIECE))
+
+
+@pytest.fixture(scope="module")
+def byte_json(tmp_path_factory):
+    path = tmp_path_factory.mktemp("byte") / "tokenizer.json"
+    byte_tokenizer().backend_tokenizer.save(str(path))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def lossy_json(tmp_path_factory):
+    """As BERT's: lower case, unknown words are one token, white space is lost."""
+    words = ["[UNK]", "the", "of", "##er", "th", "short", "one", ".", "x"]
+    vocab = {word: index for index, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordPiece(vocab=vocab, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    path = tmp_path_factory.mktemp("lossy") / "tokenizer.json"
+    tokenizer.save(str(path))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def o200k(tmp_path_factory):
+    return str(unpack_ranks("o200k_base", tmp_path_factory.mktemp("ranks")))
+
+
+def test_a_byte_tokenizer_has_exactly_8_bits_a_token(byte_json):
+    row = measure(load(byte_json), "texts", DOCUMENTS)
+    num_bytes = sum(len(text.encode()) for text in TEXTS)
+    assert row._replace(tokens_per_second=0) == TokenizerRow(
+        byte_json, "texts", "tokenizers", 256, len(TEXTS), num_bytes, num_bytes,
+        1.0, 8.0, sum(map(len, TEXTS)) / num_bytes, 1.0, "yes", 0,
+    )  # fmt: skip
+    assert row.tokens_per_second > 0
+
+
+def test_sums_come_first_over_all_batches(o200k):
+    loaded = load(o200k)
+    many = [text._replace(document=str(n)) for n in range(50) for text in DOCUMENTS]
+    row = measure(loaded, "texts", iter(many))
+    ids = [loaded.encode_batch([text.text])[0] for text in many]
+    num_bytes, num_tokens = sum(len(t.text.encode()) for t in many), sum(map(len, ids))
+    assert (row.num_documents, row.num_bytes, row.num_tokens) == (200, num_bytes, num_tokens)
+    assert row.bytes_per_token == num_bytes / num_tokens
+    assert row.text_size_bits_per_token == pytest.approx(8 * row.bytes_per_token)
+    assert row.characters_per_token == sum(len(t.text) for t in many) / num_tokens
+    single = sum(loaded.is_single_byte(token) for text in ids for token in text)
+    assert row.single_byte_token_share == single / num_tokens
+    assert row.round_trip == "yes"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
+def test_sentencepiece_on_any_text_agrees_with_one_text_at_a_time(texts):
+    documents = [Text(text, f"t:{n}", str(n)) for n, text in enumerate(texts)] + DOCUMENTS[:1]
+    row = measure(MISTRAL, "texts", documents)
+    assert row.num_tokens == sum(len(MISTRAL.encode_batch([t.text])[0]) for t in documents)
+    differing = [
+        t for t in documents if MISTRAL.decode(MISTRAL.encode_batch([t.text])[0]) != t.text
+    ]
+    assert (row.round_trip == "yes") == (not differing)
+    if differing:
+        assert row.round_trip.startswith(f"{differing[0].document}: at character ")
+
+
+def test_a_lossy_tokenizer_is_told_by_its_first_text_that_differs(lossy_json):
+    fine = Text("the of", "t:8", "fine")
+    row = measure(load(lossy_json), "texts", [fine, *DOCUMENTS])
+    assert row.round_trip == "0: at character 0 'The theory o' comes back as 'the [UNK] of'"
+    assert measure(load(lossy_json), "texts", [fine]).round_trip == "yes"
+    # .: one byte; x: one byte; ##er: two; the, [UNK]: more.
+    share = measure(load(lossy_json), "texts", [Text("the x. thermo", "", "")])
+    assert (share.num_tokens, share.single_byte_token_share) == (4, 0.5)
+
+
+def test_text_that_is_only_longer_or_shorter_is_told_too(lossy_json):
+    assert measure(load(lossy_json), "c", [Text("the\n", "", "a")]).round_trip == (
+        "a: at character 3 '\\n' comes back as ''"
+    )
+
+
+def test_lone_surrogates_and_texts_without_tokens_are_refused(byte_json, lossy_json):
+    broken = Text("ab\ud800", "my.jsonl:7", "7")
+    with pytest.raises(InfocapError, match=r"my\.jsonl:7: character 2 is a lone surrogate"):
+        measure(load(byte_json), "c", [broken])
+    with pytest.raises(InfocapError, match="1 texts of 2 bytes make no token"):
+        measure(load(lossy_json), "c", [Text("\n\n", "", "")])
+
+
+def row(tokenizer, corpus, num_tokens, **other):
+    values = {
+        "source": "tiktoken", "vocab_size": 1000, "num_documents": 1, "num_bytes": 1200,
+        "bytes_per_token": 1200 / num_tokens, "text_size_bits_per_token": 9600 / num_tokens,
+        "characters_per_token": 600 / num_tokens, "single_byte_token_share": 0.25,
+        "round_trip": "yes", "tokens_per_second": 5.0,
+    }  # fmt: skip
+    return TokenizerRow(tokenizer, corpus, num_tokens=num_tokens, **(values | other))
+
+
+ROWS = [
+    row("a/slow.json", "parallel/en", 400),
+    row("a/slow.json", "parallel/hi", 1200),
+    row("a/slow.json", "parallel/code", 300),
+    row("b/fast.json", "parallel/en", 200),
+    row("b/fast.json", "parallel/hi", 300),
+    row("b/fast.json", "parallel/code", 150, single_byte_token_share=None),
+]
+
+
+def test_renderers_keep_corpora_together_the_fewest_tokens_first():
+    order = [(c, t) for c in ("en", "hi", "code") for t in ("b/fast.json", "a/slow.json")]
+    records = json.loads(RENDERERS["json"](ROWS))
+    assert [(r["corpus"].partition("/")[2], r["tokenizer"]) for r in records] == order
+    assert list(records[0]) == list(TokenizerRow._fields)
+    rows = list(csv.DictReader(RENDERERS["csv"](ROWS).splitlines()))
+    assert [(r["tokenizer"], int(r["num_tokens"])) for r in rows] == [
+        (r["tokenizer"], r["num_tokens"]) for r in records
+    ]
+    header, *lines = RENDERERS["table"](ROWS).splitlines()
+    assert [line.split()[0] for line in lines] == [tokenizer for _, tokenizer in order]
+    assert header.split()[:2] == ["tokenizer", "vocab_size"]
+    assert lines[4].split()[header.split().index("single_byte_token_share")] == "-"
+
+
+LOSSY_ROWS = [
+    row("c/lossy.json", corpus, 20, round_trip="3: at character 0 …")
+    for corpus in dict.fromkeys(r.corpus for r in ROWS)
+]
+
+
+def test_what_loses_text_comes_last_and_measures_nothing():
+    records = json.loads(RENDERERS["json"]([*LOSSY_ROWS, *ROWS]))
+    assert [r["tokenizer"][0] for r in records] == ["b", "a", "c"] * 3
+    names = {"parallel/en": "English", "parallel/hi": "Hindi"}
+    languages, others = heat_map([*LOSSY_ROWS, *ROWS], names).axes
+    assert languages.get_title(loc="left").endswith("1.00 = English, fast.json")
+    large = [text.get_text() for text in languages.texts[:12:2]]
+    assert large == ["1.00", "1.50", "2.00", "6.00", "0.10†", "0.10†"]
+    assert [text.get_text() for text in others.texts[::2]] == ["1.00", "2.00", "0.13†"]
+    assert languages.images[0].norm.vmin == 1
+    assert languages.images[0].norm.vmax == 6
+
+
+def test_where_all_lose_text_the_fewest_tokens_measure():
+    (axes,) = heat_map(LOSSY_ROWS[:1], {"parallel/en": "English"}).axes
+    assert axes.texts[0].get_text() == "1.00†"
+
+
+def test_the_heat_map_counts_against_english():
+    figure = heat_map(ROWS, {"parallel/en": "English", "parallel/hi": "Hindi"})
+    languages, others = figure.axes
+    assert languages.get_title(loc="left") == "Tokens for the same texts; 1.00 = English, fast.json"
+    large = [text.get_text() for text in languages.texts[:8:2]]
+    assert large == ["1.00", "1.50", "2.00", "6.00"]  # the cheapest tokenizer first
+    small = [text.get_text() for text in languages.texts[1:8:2]]
+    assert small == ["6.00", "4.00", "3.00", "1.00"]
+    assert [label.get_text() for label in languages.get_xticklabels()] == ["English", "Hindi"]
+    assert [text.get_text() for text in others.texts[::2]] == ["1.00", "2.00"]
+
+
+def test_names_in_the_heat_map_are_as_long_as_it_takes():
+    rows = [row("x/a/tokenizer.json", "my.jsonl", 4), row("x/b/tokenizer.json", "my.jsonl", 5)]
+    (axes,) = heat_map(rows, {}).axes
+    assert [t.get_text() for t in axes.texts[4::2]] == ["a/tokenizer.json", "b/tokenizer.json"]
+
+
+@pytest.mark.parametrize("suffix", style.SUFFIXES)
+def test_a_figure_is_written_whole_and_the_same_each_time(tmp_path, suffix):
+    written = []
+    for name in ("first", "second"):
+        style.save(heat_map(ROWS[:1], {}), tmp_path / f"{name}{suffix}")
+        written.append((tmp_path / f"{name}{suffix}").read_bytes())
+    assert written[0] == written[1]
+    start = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}[suffix]
+    assert written[0].startswith(start)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_figure_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    figure = heat_map(ROWS[:1], {})
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(InfocapError, match=r"a\.png: cannot be written"):
+        style.save(figure, tmp_path / "a.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+    for name, complaint in {"a.jpg": "must be one of .png", "none/a.png": "no folder"}.items():
+        with pytest.raises(InfocapError, match=complaint):
+            style.save(figure, tmp_path / name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(InfocapError, match=r'pip install "infocap-tasks\[report\]"'):
+        style.require(tmp_path / "b.png")
+
+
+def test_black_or_white_whichever_is_easier_to_read():
+    colours = {(1, 1, 1): "black", (0, 0, 0): "white", (1, 0.8, 0): "black", (0.4, 0.1, 0): "white"}
+    assert {colour: style.readable_on(colour) for colour in colours} == colours
+
+
+def test_the_command_on_a_file_and_on_an_embedded_corpus(
+    byte_json, lossy_json, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_jsonl(tmp_path / "my.jsonl", [{"body": text} for text in TEXTS])
+    corpora = ["--corpus", "my.jsonl", "--text_field", "body", "--corpus", "pydocs"]
+    arguments = ["tokenizers", byte_json, lossy_json, byte_json, *corpora, "--format", "json"]
+    assert main([*arguments, "-o", "map.png"]) == 0
+    streams = capsys.readouterr()
+    records = json.loads(streams.out)
+    assert [(r["corpus"], r["tokenizer"]) for r in records] == [
+        (corpus, name) for corpus in ("my.jsonl", "pydocs") for name in (byte_json, lossy_json)
+    ]
+    assert records[1]["round_trip"].startswith("1: at character 0 'The theory o'")  # line 1
+    assert records[2]["num_bytes"] == sum(
+        len(text.text.encode()) for text in open_corpus({"corpus": "pydocs"})
+    )
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(
+    not (task_configs_dir() / "parallel" / "en.jsonl").is_file(), reason="no parallel texts"
+)
+def test_the_command_takes_the_parallel_texts_by_default(byte_json, capsys):
+    assert main(["tokenizers", byte_json, "--format", "csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    languages = [row["corpus"].removeprefix("parallel/") for row in rows]
+    assert languages == ["en", "de", "fr", "es", "ru", "ar", "hi", "zh", "ja", "ko", "code"]
+    assert all(row["num_bytes"] == row["num_tokens"] for row in rows)
+    assert {row["round_trip"] for row in rows} == {"yes"}
+
+
+def test_parallel_passages_go_by_their_ids(lossy_json, capsys):
+    assert main(["tokenizers", lossy_json, "--format", "csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert {row["round_trip"].partition(":")[0] for row in rows[:10]} == {"01-news"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["./none.json"], "no such file or folder"),
+        (["BYTE", "--corpus", "none.jsonl"], "does not exist"),
+        (["BYTE", "-o", "map.jpg"], "ends in none of .txt, .json, .csv, .pdf, .png, .svg"),
+        (["BYTE", "--corpus", "empty.jsonl"], "the file is empty"),
+    ],
+)
+def test_wrong_input_ends_in_one_line_and_status_2(
+    byte_json, tmp_path, monkeypatch, capsys, arguments, complaint
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.jsonl").write_text("")
+    arguments = [byte_json if word == "BYTE" else word for word in arguments]
+    assert main(["tokenizers", *arguments]) == 2
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert streams.err.startswith("infocap: error: ")
+    assert complaint in streams.err
+    assert streams.err.count("\n") == 1
+
+
+def test_help_explains_every_column(capsys):
+    with pytest.raises(SystemExit):
+        main(["tokenizers", "--help"])
+    text = capsys.readouterr().out
+    assert all(field in text for field in TokenizerRow._fields)
+    assert 'gguf for .gguf files\nwith `pip install "infocap-tasks[demo]"`' in text

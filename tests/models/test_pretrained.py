@@ -1,0 +1,71 @@
+import shutil
+
+import pytest
+from helpers.models import byte_fallback_tokenizer, byte_tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.models.pretrained import (
+    Pretrained,
+    added_special_tokens,
+    load_config,
+    load_tokenizer,
+    require_offsets,
+    tokenizer_fingerprint,
+)
+
+
+def test_config_from_a_folder_and_from_its_file(tiny_model):
+    folder = load_config(Pretrained.from_file_or_id(str(tiny_model)))
+    file = load_config(Pretrained.from_file_or_id(str(tiny_model / "config.json")))
+    assert folder.hidden_size == file.hidden_size == 32
+
+
+@pytest.mark.parametrize("name", ["./none", "/none", "none/config.json", "none/model.gguf"])
+def test_missing_files_are_not_looked_up_on_the_hub(name):
+    with pytest.raises(InfocapError, match="no such file or folder"):
+        load_config(Pretrained.from_file_or_id(name))
+
+
+def test_a_folder_without_config_or_tokenizer(tmp_path, tiny_model):
+    with pytest.raises(InfocapError, match=f"no config for model {tmp_path}"):
+        load_config(Pretrained(str(tmp_path)))
+    (tmp_path / "config.json").write_text("no JSON")
+    with pytest.raises(InfocapError, match="no config for model"):
+        load_config(Pretrained.from_file_or_id(str(tmp_path / "config.json")))
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    shutil.copy(tiny_model / "config.json", bare)
+    with pytest.raises(InfocapError, match=f"no tokenizer for model {bare}") as error:
+        load_tokenizer(Pretrained(str(bare)))
+    assert "\n" not in str(error.value)
+
+
+def test_special_tokens_that_a_tokenizer_adds():
+    assert added_special_tokens(byte_tokenizer()) == []
+    assert added_special_tokens(byte_tokenizer(adds_bos=True)) == ["!"]
+
+
+def test_fingerprint_tells_behaviour_apart_not_names():
+    first, second = byte_tokenizer(), byte_tokenizer()
+    second.name_or_path = "elsewhere"
+    assert tokenizer_fingerprint(first) == tokenizer_fingerprint(second)
+    others = {
+        tokenizer_fingerprint(t) for t in (byte_tokenizer(merges=True), byte_fallback_tokenizer())
+    }
+    assert len(others | {tokenizer_fingerprint(first)}) == 3
+
+
+def test_a_slow_tokenizer_is_refused():
+    class Slow(PreTrainedTokenizerFast):
+        is_fast = False
+
+    slow = Slow(tokenizer_object=byte_tokenizer().backend_tokenizer)
+    with pytest.raises(InfocapError, match="slow one, without offsets"):
+        require_offsets(slow)
+
+
+def test_errors_are_value_errors_and_end_a_run_in_one_line():
+    assert issubclass(InfocapError, ValueError)
+    assert issubclass(InfocapError, SystemExit)
+    assert InfocapError("said").code == "said"

@@ -1,0 +1,288 @@
+"""The page in a real browser: what a reader does with it, and what a name could do to it."""
+
+import re
+import shutil
+import sys
+
+import pytest
+from helpers.made_up import documents, run_of
+
+from infocap_tasks.analysis.leaderboard import boards
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.report.page.chart import runtime
+from infocap_tasks.report.page.render import page
+from infocap_tasks.results.read import published_runs
+
+NASTY = "</script><img src=x onerror=window.hacked=1>\"'&\u2028"
+BITS = [300.0, 320.0, 280.0, 310.0]
+LOOK_FOR = ("chromium", "chromium-browser", "google-chrome")
+
+
+def test_the_page_is_one_file_and_always_the_same():
+    text = page(boards(published_runs()))
+    assert text == page(boards(published_runs()))
+    for loads in (' src="', "<link rel=stylesheet", "@import", "url("):
+        assert loads not in text.split("<script")[0]
+    assert "default-src 'none'" in text
+    assert text.count('<th scope="row"') == 39
+
+
+@pytest.mark.parametrize(
+    ("sort", "header", "direction"),
+    [
+        ("information_capacity", "IC", "descending"),
+        ("bits_per_byte", "Bits per byte", "ascending"),
+        ("bytes_per_token", "Bytes per token", "descending"),
+        ("compression_gain_bits_per_token", "G, bits per token", "descending"),
+    ],
+)
+def test_the_arrow_is_on_the_column_that_rows_are_sorted_by(sort, header, direction):
+    text = page(boards(published_runs(), sort)).replace(runtime(), "").split("<script")[0]
+    (found,) = re.findall(r'aria-sort="(\w+)"><button type="button">([^<]*)<', text)
+    assert found == (direction, header)
+
+
+def test_names_cannot_become_markup():
+    runs = [
+        run_of(NASTY, documents(BITS), series=NASTY, corpus=NASTY, benchmarks={NASTY: 0.5}),
+        run_of("b", documents(BITS), corpus="plain", corpus_sha256="1"),
+    ]
+    text = page(boards(runs)).replace(runtime(), "")
+    assert "<img" not in text
+    assert text.count("</script>") == 3
+    assert "\u2028" not in text.split('id="data">')[1].split("</script>")[0]
+
+
+def test_one_figure_caption_says_what_is_left_out():
+    text = page(boards(published_runs()))
+    assert "32 models without known C and H left out." in text
+    assert "The interval of 39 models is not known." in text
+
+
+def test_without_vl_convert_the_page_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    runtime.cache_clear()
+    with pytest.raises(InfocapError, match=r"pip install \"infocap-tasks\[report\]\""):
+        page(boards(published_runs()))
+
+
+# ------------------------------------------------------------------ in Chromium
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    binary = next(filter(None, map(shutil.which, LOOK_FOR)), None)
+    driver = shutil.which("chromedriver")
+    if not binary or not driver:
+        pytest.skip("no chromium with chromedriver found; apt-get install chromium chromium-driver")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in (
+        "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
+        "disable-background-networking", "disable-component-update", "disable-sync",
+        f"user-data-dir={tmp_path_factory.mktemp('profile')}", "window-size=1280,1000",
+    ):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield chrome
+    chrome.quit()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open a page of these runs; at the end the console must have stayed empty."""
+
+    def open_page(runs, **emulated):
+        path = tmp_path / "page.html"
+        sort = emulated.get("sort", "information_capacity")
+        path.write_text(page(boards(runs, sort)), encoding="utf-8")
+        features = [{"name": "prefers-color-scheme", "value": emulated.get("scheme", "light")}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        width = emulated.get("width", 1280)
+        size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 600}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.get(path.as_uri())
+        until(browser, "return document.querySelectorAll('.chart .mark-symbol path').length > 0")
+        return browser
+
+    yield open_page
+    assert browser.get_log("browser") == []
+
+
+def until(browser, script):
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    return WebDriverWait(browser, 20).until(lambda _: browser.execute_script(script))
+
+
+def models(browser):
+    rows = "[...document.querySelectorAll('tbody tr:not([hidden]) th')]"
+    return browser.execute_script(f"return {rows}.map(e => e.textContent)")
+
+
+def click(browser, script):
+    browser.execute_script(f"{script}.click()")
+
+
+def header(text):
+    return f"[...document.querySelectorAll('thead button')].find(e => e.textContent === {text!r})"
+
+
+def drawn(browser, chart):
+    """How many points the chart shows."""
+    return browser.execute_script(
+        f"return document.querySelectorAll('[data-chart={chart}] .points_marks path').length"
+    )
+
+
+def test_headers_sort_by_value_both_ways_and_the_unknown_stays_last(opened):
+    browser = opened(published_runs())
+    assert models(browser)[0] == "GLM-4.5-Air-Base-106B-A12B"
+    click(browser, header("FLOPs per token"))
+    assert models(browser)[0] == "gemma-3-270m"
+    sort = f"return {header('FLOPs per token')}.parentElement.getAttribute('aria-sort')"
+    assert browser.execute_script(sort) == "ascending"
+    click(browser, header("FLOPs per token"))
+    assert models(browser)[0] == "Qwen1.5-72B"
+    assert browser.execute_script(sort) == "descending"
+    assert browser.execute_script("return document.querySelectorAll('[aria-sort]').length") == 1
+    for last in ("ascending", "descending"):
+        click(browser, header("Bits per byte"))
+        cells = browser.execute_script(
+            "return [...document.querySelectorAll('tbody tr')]"
+            ".map(row => row.cells[4].dataset.value)"
+        )
+        known = [float(cell) for cell in cells if cell]
+        assert known == sorted(known, reverse=last == "descending")
+        assert cells[len(known) :] == [""] * 32
+
+
+def test_the_first_click_turns_the_sorted_column_and_puts_the_better_first_in_others(opened):
+    browser = opened(published_runs(), sort="bits_per_byte")
+    assert models(browser)[0] == "DeepSeek-V3.1-Base-671B-A37B"
+    click(browser, header("Rank"))
+    assert models(browser)[0] == "GLM-4.5-Air-Base-106B-A12B"
+    click(browser, header("Bits per byte"))
+    assert models(browser)[0] == "DeepSeek-V3.1-Base-671B-A37B"
+    browser = opened(published_runs(), sort="bits_per_byte")
+    click(browser, header("Bits per byte"))
+    assert models(browser)[0] == "Hunyuan-0.5B-Pretrain"
+
+
+def test_headers_sort_from_the_keyboard(opened):
+    from selenium.webdriver.common.keys import Keys
+
+    browser = opened(published_runs())
+    button = browser.execute_script(f"const b = {header('Series')}; b.focus(); return b")
+    outline = "return getComputedStyle(document.activeElement).outlineStyle"
+    button.send_keys(Keys.ENTER)
+    assert browser.execute_script(outline) == "solid"
+    assert models(browser)[0] == "DeepSeek-V2-236B-A21B"
+
+
+def test_search_and_series_filter_table_and_charts_alike(opened):
+    browser = opened(published_runs())
+    assert (drawn(browser, "capacity"), drawn(browser, "frontier")) == (39, 7)
+    search = browser.find_element("css selector", "input[type=search]")
+    search.send_keys("hunyuan 0.5")
+    assert models(browser) == ["Hunyuan-0.5B-Pretrain"]
+    until(browser, "return document.querySelectorAll('.points_marks path').length === 2")
+    search.clear()
+    search.send_keys("nothing like it")
+    assert models(browser) == []
+    assert browser.find_element("css selector", ".empty").is_displayed()
+    search.clear()
+    search.send_keys(" ")
+    click(browser, "document.querySelector('.series input[value=\"Llama-3\"]')")
+    assert len(models(browser)) == 35
+    count = browser.find_element("css selector", ".count")
+    assert (count.text, count.get_attribute("role")) == ("35 of 39 models shown", "status")
+    click(browser, "document.querySelector('.all')")
+    assert len(models(browser)) == 39
+
+
+def test_hover_shows_the_row(opened):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    browser = opened(published_runs())
+    points = browser.find_elements("css selector", "[data-chart=capacity] .points_marks path")
+    assert not browser.find_element("id", "tooltip").is_displayed()
+    ActionChains(browser).move_to_element(points[0]).perform()
+    until(browser, "return !document.getElementById('tooltip').hidden")
+    text = browser.find_element("id", "tooltip").text
+    assert text.splitlines()[:5] == ["GLM-4.5-Air-Base-106B-A12B", "Rank", "1", "IC", "0.2422"]
+    row = browser.find_element("css selector", "tr.highlighted")
+    assert row.find_element("css selector", "th").text == "GLM-4.5-Air-Base-106B-A12B"
+
+
+def test_a_nasty_name_is_shown_and_does_nothing(opened):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    run = run_of(NASTY, documents(BITS), series=NASTY, corpus=NASTY, benchmarks={NASTY: 0.5})
+    browser = opened([run])
+    assert models(browser) == [NASTY]
+    (point,) = browser.find_elements("css selector", "[data-chart=capacity] .points_marks path")
+    ActionChains(browser).move_to_element(point).perform()
+    until(browser, "return !document.getElementById('tooltip').hidden")
+    assert "onerror" in browser.find_element("id", "tooltip").text
+    assert browser.execute_script("return window.hacked") is None
+    assert browser.execute_script("return document.querySelectorAll('img').length") == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_both_schemes(opened, scheme):
+    browser = opened(published_runs(), scheme=scheme)
+    for selector in ("body", "td", "thead button", ".terms", "figcaption", ".chart text"):
+        ratio = browser.execute_script(CONTRAST, selector)
+        assert ratio > 4.5, (selector, ratio)
+
+
+CONTRAST = """
+const light = (colour) => {
+  const part = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const [r, g, b] = colour.match(/\\d+/g).map(Number).map(part);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+};
+const element = document.querySelector(arguments[0]);
+const style = getComputedStyle(element);
+const ink = light(element.closest("svg") ? style.fill : style.color);
+const paper = light(getComputedStyle(document.documentElement).backgroundColor);
+return Math.max(ink, paper) / Math.min(ink, paper);
+"""  # noqa: E501
+
+
+def test_a_phone_scrolls_the_table_in_its_box_and_never_the_page(opened):
+    browser = opened(published_runs(), width=360)
+    wide = "const e = document.querySelector(arguments[0]); return e.scrollWidth - e.clientWidth"
+    assert browser.execute_script(wide, "html") == 0
+    assert browser.execute_script(wide, ".scroll") > 0
+    assert all(
+        browser.execute_script(
+            "return [...document.querySelectorAll('.chart svg')]"
+            ".map(e => e.getBoundingClientRect().right <= innerWidth)"
+        )
+    )
+
+
+def test_what_a_screen_reader_needs(opened):
+    runs = [*published_runs(), run_of("m", documents(BITS))]
+    browser = opened(runs)
+    missing = browser.execute_script(
+        """
+        const named = (e) => e.labels?.length || e.getAttribute("aria-label") || e.textContent;
+        return {
+          controls: [...document.querySelectorAll("input, button")].filter((e) => !named(e)).length,
+          headers: document.querySelectorAll("th:not([scope])").length,
+          charts: document.querySelectorAll("figure:not(:has([role=img][aria-label]))").length,
+          tables: [...document.querySelectorAll("table")].filter((e) => !e.caption).length,
+          ids: document.querySelectorAll("[id]").length
+            - new Set([...document.querySelectorAll("[id]")].map((e) => e.id)).size,
+          scrollers: document.querySelectorAll(".scroll:not([tabindex][role=region])").length,
+        };
+        """
+    )
+    assert missing == dict.fromkeys(missing, 0)
+    assert len(browser.find_elements("css selector", "nav a")) == 2
