@@ -21,16 +21,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from infocap_tasks.units import BITS_PER_BYTE, bytes_to_bits
-
 Array = npt.NDArray[np.float64]
+
+
+BITS_PER_BYTE = 8
+
+
+def nats_to_bits(nats: float) -> float:
+    """Information in bits of ``nats`` (natural logarithms): nats / ln 2."""
+    return nats / math.log(2)
+
+
+def bytes_to_bits(num_bytes: Any) -> Any:
+    """Size in bits of ``num_bytes`` bytes: a number or an array."""
+    return num_bytes * BITS_PER_BYTE
 
 
 class DocumentScore(NamedTuple):
     """What one scored document adds to the sums, and the constants of its run.
 
     Attributes:
-        document: its name in the corpus, the same for every model.
+        document_id: its name in the corpus, the same for every model.
         num_bytes: UTF-8 bytes of the scored string.
         num_tokens: tokens of the scored string that are scored.
         nll_bits: -log2 of the probability that the model gives them.
@@ -40,7 +51,7 @@ class DocumentScore(NamedTuple):
         is_whole: its text was not cut.
     """
 
-    document: str
+    document_id: str
     num_bytes: int
     num_tokens: int
     nll_bits: float

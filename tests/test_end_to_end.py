@@ -238,7 +238,7 @@ def assert_provenance(results, model, corpus_file):
     assert infocap["tokenizer"]["vocab_size"] == 261
     assert infocap["tokenizer"]["prefix_token_id"] == 0
     assert infocap["flops"]["method"] == "counted"
-    assert infocap["documents"]["document"] == ["1", "2", "3", "4"]
+    assert infocap["documents"]["document_id"] == ["1", "2", "3", "4"]
     assert sum(infocap["documents"]["num_tokens"]) == infocap["corpus"]["num_tokens"]
     assert sum(infocap["flops"]["breakdown"].values()) == infocap["flops"]["flops_per_token"]
 

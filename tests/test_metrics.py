@@ -11,12 +11,13 @@ from infocap_tasks.metrics import (
     TEXT_SIZES,
     DocumentScore,
     aggregate,
+    bytes_to_bits,
     measure,
+    nats_to_bits,
     shared_constants,
     standard_error,
     sum_scores,
 )
-from infocap_tasks.units import bytes_to_bits, nats_to_bits
 
 documents = st.tuples(
     st.integers(1, 10_000), st.integers(1, 1024), st.floats(0.01, 1e5, allow_nan=False)

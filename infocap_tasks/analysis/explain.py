@@ -17,9 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.metrics import METRICS, Measured
+from infocap_tasks.metrics import BITS_PER_BYTE, METRICS, Measured
 from infocap_tasks.results.read import Run
-from infocap_tasks.units import BITS_PER_BYTE
 
 
 class Factors(NamedTuple):

@@ -124,15 +124,15 @@ def by_documents(runs: Sequence[Run]) -> list[list[int]]:
 
 def document_names(run: Run) -> list[str]:
     """Names of the run's documents, in the order of ``document_columns``."""
-    return sorted(score.document for score in run.documents or ())
+    return sorted(score.document_id for score in run.documents or ())
 
 
 def document_columns(run: Run, names: Sequence[str] | None = None) -> Sums:
     """What each document adds to the sums, by name; of these names alone where they are given."""
-    scores = sorted(run.documents or (), key=lambda score: score.document)
+    scores = sorted(run.documents or (), key=lambda score: score.document_id)
     if names is not None:
         wanted = frozenset(names)
-        scores = [score for score in scores if score.document in wanted]
+        scores = [score for score in scores if score.document_id in wanted]
     return columns_of(scores)
 
 

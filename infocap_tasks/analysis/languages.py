@@ -224,7 +224,7 @@ def _names_to_pair(run: Run) -> frozenset[str]:
 
 
 def _never_cut(runs: Iterable[Run], names: frozenset[str]) -> list[str]:
-    cut = {score.document for run in runs for score in run.documents or () if not score.is_whole}
+    cut = {score.document_id for run in runs for score in run.documents or () if not score.is_whole}
     return sorted(names - cut)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 
 import regex
@@ -13,7 +13,6 @@ from tqdm import tqdm
 from infocap_tasks.corpora.corpus import Corpus
 from infocap_tasks.corpora.formats import Load, Text, refuse_unusable, utf8
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.report import tables
 
 VERY_SHORT_CHARACTERS = 16
 NUM_FAULTS_SHOWN = 10
@@ -95,7 +94,7 @@ def _note(text: Text, report: CorpusReport, characters: Counter[str], seen: set[
     digest = hashlib.blake2b(encoded, digest_size=16).digest()
     report.num_duplicates += digest in seen
     seen.add(digest)
-    name = hashlib.blake2b(utf8(Text(text.document, "", "")), digest_size=15).digest()
+    name = hashlib.blake2b(utf8(Text(text.document_id, "", "")), digest_size=15).digest()
     report.num_duplicate_names += name in seen
     seen.add(name)
     characters.update(text.text)
@@ -119,35 +118,3 @@ def script_of(character: str) -> str:
     if character.isspace():
         return "white space"
     return _CATEGORIES.get(unicodedata.category(character)[0], "other")
-
-
-def as_text(report: CorpusReport) -> str:
-    """The report for a reader."""
-    total = sum(report.characters_by_script.values())
-    lines = [
-        f"documents      {report.num_documents:,}",
-        f"bytes          {report.num_bytes:,}",
-        f"characters     {total:,}",
-        *(
-            f"  {script:<13}{number:,} ({100 * number / total:.1f} %)"
-            for script, number in report.characters_by_script.items()
-        ),
-        f"duplicates     {report.num_duplicates:,}",
-        f"same names     {report.num_duplicate_names:,}",
-        f"empty          {report.num_empty:,}",
-        f"very short     {report.num_very_short:,} (under {VERY_SHORT_CHARACTERS} characters; "
-        "a text of a single token ends a run)",
-        f"faulty         {report.num_faulty:,}",
-        *(f"  {fault}" for fault in report.faults),
-    ]
-    if report.num_faulty > len(report.faults):
-        lines.append(f"  … and {report.num_faulty - len(report.faults):,} more")
-    return "\n".join(lines)
-
-
-def as_json(report: CorpusReport) -> str:
-    """The report for a program."""
-    return tables.as_json(asdict(report))
-
-
-RENDERERS = {"table": as_text, "json": as_json}

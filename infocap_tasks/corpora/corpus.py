@@ -158,7 +158,7 @@ class FileCorpus(Corpus):
 
         Then those of a folder have their files' names, all others are only numbered.
         """
-        return super().record() | {"id_field": self._fields.document}
+        return super().record() | {"id_field": self._fields.document_id}
 
 
 def _digest(path: Path) -> Any:
@@ -284,7 +284,7 @@ def _whole_corpus(named: Any, metadata: Mapping[str, Any]) -> Corpus:
         fields = Fields(str(named.get("text_field", "text")), named.get("id_field"))
         return FileCorpus(Path(str(named["path"])).expanduser(), fields)
     if isinstance(named, Mapping) and "packaged" in named:
-        fields = Fields(document=named.get("id_field"))
+        fields = Fields(document_id=named.get("id_field"))
         source = f"infocap-tasks: task_configs/{named['packaged']}"
         return FileCorpus(task_configs_dir() / named["packaged"], fields, source)
     if isinstance(named, Mapping) and {"repository", "file"} <= set(named):

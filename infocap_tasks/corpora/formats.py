@@ -30,12 +30,12 @@ class Text(NamedTuple):
     Attributes:
         text: the text.
         origin: where it stands, for error messages: ``my.jsonl:12``.
-        document: its name in the corpus, by which results of two models are paired: ``12``.
+        document_id: its name in the corpus, by which results of two models are paired: ``12``.
     """
 
     text: str
     origin: str
-    document: str
+    document_id: str
 
 
 def utf8(text: Text) -> bytes:
@@ -74,7 +74,7 @@ class Fields(NamedTuple):
     """Which fields of a record hold the text and, if any, the document's name."""
 
     text: str = "text"
-    document: str | None = None
+    document_id: str | None = None
 
 
 # A text that is there but not yet parsed, so that a sample need not parse what it leaves out.
@@ -271,8 +271,8 @@ def _text_of(record: Any, origin: str, document: str, fields: Fields) -> Text:
             f"{origin}: field {fields.text!r} is of type {type(text).__name__}, "
             "but must be a string; name another with --metadata text_field=NAME"
         )
-    if fields.document is not None:
-        document = _name(_field(record, fields.document, "corpus_id_field", origin), origin)
+    if fields.document_id is not None:
+        document = _name(_field(record, fields.document_id, "corpus_id_field", origin), origin)
     return Text(text, origin, document)
 
 
@@ -300,7 +300,7 @@ def _field(record: Mapping[str, Any], name: str, setting: str, origin: str) -> A
 
 def _read_parquet(path: Path, fields: Fields) -> Iterator[Load]:
     """One text a row; only the columns that are needed are read."""
-    wanted = [fields.text, *([fields.document] if fields.document else [])]
+    wanted = [fields.text, *([fields.document_id] if fields.document_id else [])]
     # Row by row and unbuffered: a row group, or a dictionary, can unpack to many times the file.
     with pyarrow.parquet.ParquetFile(path, buffer_size=2**20, pre_buffer=False) as file:
         names = dict.fromkeys(file.schema_arrow.names)

@@ -3,14 +3,13 @@
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from infocap_tasks.corpora.formats import Text, utf8
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.metrics import bytes_to_bits
 from infocap_tasks.models.tokenizers import LoadedTokenizer
-from infocap_tasks.report import tables
-from infocap_tasks.units import bytes_to_bits
 
 LOSSLESS = "yes"
 
@@ -124,39 +123,4 @@ def _round_trip(text: Text, decoded: str) -> str:
     pairs = enumerate(itertools.zip_longest(text.text, decoded))
     at = next(position for position, (given, back) in pairs if given != back)
     given, back = (string[at : at + _SHOWN_CHARACTERS] for string in (text.text, decoded))
-    return f"{text.document}: at character {at} {given!r} comes back as {back!r}"
-
-
-def as_table(rows: Sequence[TokenizerRow]) -> str:
-    """One row a tokenizer and corpus; within a corpus the fewest tokens first, lossy ones last."""
-    cells = [[_CELLS[field](getattr(row, field)) for field in _CELLS] for row in _in_order(rows)]
-    return tables.aligned([list(_CELLS), *cells])
-
-
-RENDERERS: Mapping[str, Callable[[Sequence[TokenizerRow]], str]] = {
-    "table": as_table,
-    "json": lambda rows: tables.as_json([row._asdict() for row in _in_order(rows)]),
-    "csv": lambda rows: tables.as_csv([row._asdict() for row in _in_order(rows)]),
-}
-
-# source and num_documents are left to JSON and CSV.
-_CELLS: Mapping[str, Callable[..., str]] = {
-    "tokenizer": str,
-    "vocab_size": "{:,}".format,
-    "corpus": str,
-    "num_bytes": "{:,}".format,
-    "num_tokens": "{:,}".format,
-    "bytes_per_token": "{:.3f}".format,
-    "text_size_bits_per_token": "{:.2f}".format,
-    "characters_per_token": "{:.3f}".format,
-    "single_byte_token_share": lambda share: "-" if share is None else f"{share:.2%}",
-    "tokens_per_second": "{:,.0f}".format,
-    "round_trip": str,
-}
-
-
-def _in_order(rows: Sequence[TokenizerRow]) -> list[TokenizerRow]:
-    corpora = list(dict.fromkeys(row.corpus for row in rows))
-    return sorted(
-        rows, key=lambda row: (corpora.index(row.corpus), not row.is_lossless, row.num_tokens)
-    )
+    return f"{text.document_id}: at character {at} {given!r} comes back as {back!r}"

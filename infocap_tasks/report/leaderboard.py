@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from infocap_tasks.analysis.leaderboard import SORTABLE, Board, record
 from infocap_tasks.report import tables
-from infocap_tasks.report.quantities import si
+from infocap_tasks.report.tables import si
 
 UNKNOWN = "unknown"
 

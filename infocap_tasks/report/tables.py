@@ -1,4 +1,4 @@
-"""Rows as an aligned table, Markdown, CSV or JSON."""
+"""Rows as an aligned table, Markdown, CSV or JSON; numbers as people read them."""
 
 import csv
 import io
@@ -100,3 +100,19 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) >= 1e5 else f"{value:.4f}"
     return str(value)
+
+
+# ------------------------------------------------------------------ numbers
+
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+
+
+def si(value: float) -> str:
+    """Three significant digits and an SI prefix; powers of ten beyond the prefixes."""
+    if not 1 <= abs(value) < 1e21:
+        return f"{value:.3g}"
+    digits = f"{value:.2e}"
+    mantissa, exponent = digits.split("e")
+    group, shift = divmod(int(exponent), 3)
+    number = f"{float(mantissa) * 10**shift:.{2 - shift}f}"
+    return f"{number} {_PREFIXES[group]}".rstrip()

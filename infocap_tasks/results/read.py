@@ -447,7 +447,10 @@ def _documents(
     columns = record.get("documents")
     if not columns:
         return None
-    fields = ("document", "num_bytes", "num_tokens", "nll_bits")
+    fields = ("document_id", "num_bytes", "num_tokens", "nll_bits")
+    if isinstance(columns, dict) and "document" in columns:
+        # What files of version 0.1 call it.
+        columns = {"document_id": columns["document"], **columns}
     lists = [_at(columns, name) for name in fields]
     if not all(isinstance(column, list) for column in lists) or len(set(map(len, lists))) != 1:
         raise _Unusable(f"its documents need the columns {', '.join(fields)} of one length")
@@ -479,7 +482,7 @@ def _has_named_documents(
     """By the corpus's field of names; where it has none, or the file is older, by the names."""
     if _text_or_none(_at(record, "corpus", "id_field"), "corpus.id_field") is not None:
         return True
-    return any(not score.document.isdecimal() for score in documents or ())
+    return any(not score.document_id.isdecimal() for score in documents or ())
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, float]:

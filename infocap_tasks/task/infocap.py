@@ -23,7 +23,7 @@ from infocap_tasks.corpora.corpus import Corpus, open_corpus
 from infocap_tasks.corpora.formats import Text
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.flops.count import Flops, count_model, given_flops
-from infocap_tasks.metrics import METRICS, DocumentScore
+from infocap_tasks.metrics import METRICS, DocumentScore, nats_to_bits
 from infocap_tasks.models.pretrained import (
     Pretrained,
     added_special_tokens,
@@ -33,7 +33,6 @@ from infocap_tasks.models.pretrained import (
     tokenizer_fingerprint,
 )
 from infocap_tasks.task.documents import Document, cut
-from infocap_tasks.units import nats_to_bits
 
 log = logging.getLogger("lm_eval.infocap_tasks")  # under the harness's logger: its level and form
 
@@ -254,7 +253,7 @@ class InformationCapacityTask(ConfigurableTask):
                 "number; the model's weights or its precision (dtype=…) are at fault"
             )
         score = DocumentScore(
-            doc["document"],
+            doc["document_id"],
             doc["num_bytes"],
             doc["num_tokens"],
             -nats_to_bits(loglikelihood_nats),
@@ -298,7 +297,7 @@ class InformationCapacityTask(ConfigurableTask):
 
     def _documents_record(self) -> dict[str, list[Any]]:
         """What each document adds to the sums, by column: all that intervals and pairs need."""
-        fields = ("document", "num_bytes", "num_tokens", "nll_bits", "is_whole")
+        fields = ("document_id", "num_bytes", "num_tokens", "nll_bits", "is_whole")
         return {field: [getattr(score, field) for score in self._scored] for field in fields}
 
     def _corpus_record(self) -> dict[str, Any]:
@@ -345,7 +344,7 @@ def refuse_options(options: Mapping[str, Any]) -> None:
 
 
 def _as_doc(document: Document, text: Text) -> dict[str, Any]:
-    return document._asdict() | {"origin": text.origin, "document": text.document}
+    return document._asdict() | {"origin": text.origin, "document_id": text.document_id}
 
 
 class Settings(NamedTuple):

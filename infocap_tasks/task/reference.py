@@ -50,7 +50,7 @@ class ReferenceTask(InformationCapacityTask):
         return [
             {
                 "origin": text.origin,
-                "document": text.document,
+                "document_id": text.document_id,
                 "num_bytes": document.num_bytes,
                 "num_tokens": document.num_tokens,
                 "is_whole": document.is_whole,

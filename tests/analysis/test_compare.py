@@ -102,7 +102,8 @@ def test_regime_reference_weighs_documents_alike():
         (lambda run: replace(run, documents=run.documents[:1]), "share 1 documents"),
         (lambda run: replace(run, documents=(run.documents[0],) * 3), "have one name"),
         (lambda run: replace(run, documents=tuple(
-            s._replace(document=f"x{s.document}") for s in run.documents)), "share 0 documents"),
+            s._replace(document_id=f"x{s.document_id}") for s in run.documents
+        )), "share 0 documents"),
     ],
 )  # fmt: skip
 def test_runs_that_cannot_be_paired(change, said):

@@ -39,7 +39,7 @@ def test_samples_against_a_slow_twin(regime):
     group = [document_columns(run)]
     fast = resampled_sums(group, 50, np.random.default_rng(9))[0]
     weights = np.random.default_rng(9).multinomial(7, np.full(7, 1 / 7), size=50)
-    scores = sorted(run.documents, key=lambda score: score.document)
+    scores = sorted(run.documents, key=lambda score: score.document_id)
     for name in ("information_capacity", "bits_per_byte", "nll_bits_per_token"):
         for value, row in zip(metric_of(name, fast, run), weights, strict=True):
             drawn = [s for s, times in zip(scores, row, strict=True) for _ in range(times)]

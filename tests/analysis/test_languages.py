@@ -128,7 +128,7 @@ def test_passages_that_one_language_lacks_count_in_none():
 
 def test_one_shared_passage_is_no_pair():
     chinese = language("x_zh", 1, prefix="q")
-    english_name = chinese.documents[0]._replace(document="p0")
+    english_name = chinese.documents[0]._replace(document_id="p0")
     chinese = replace(chinese, documents=(english_name, *chinese.documents[1:]))
     (found,) = languages([language("x_en", 1), language("x_de", 1), chinese])
     assert found.left_out == ["zh"]

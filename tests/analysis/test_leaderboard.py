@@ -45,7 +45,9 @@ def test_a_constant_lead_on_the_same_documents_is_certain_however_they_vary():
 
 
 def test_the_same_lead_on_other_documents_is_not():
-    others = tuple(d._replace(document=f"o{d.document}") for d in documents([b + 1 for b in BITS]))
+    others = tuple(
+        d._replace(document_id=f"o{d.document_id}") for d in documents([b + 1 for b in BITS])
+    )
     rows = by_model(only_board([run_of("a", documents(BITS)), run_of("b", others)]))
     assert (rows["a"].ranks, rows["b"].ranks) == ((1, 2), (1, 2))
 

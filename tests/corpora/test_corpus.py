@@ -85,7 +85,7 @@ def test_standard_library():
 
 
 def numbers(**metadata):
-    return [text.document for text in open_file(**metadata)]
+    return [text.document_id for text in open_file(**metadata)]
 
 
 def test_the_first_documents_or_a_sample(tmp_path):
@@ -170,7 +170,7 @@ def test_a_corpus_that_cannot_be_counted_still_has_a_record(tmp_path):
     lines = "".join(json.dumps({"text": f"text {n}" * 50}) + "\n" for n in range(9000))
     path.write_bytes(gzip.compress(lines.encode())[:-20])
     corpus = open_file(path, max_documents=2)
-    assert [text.document for text in corpus] == ["1", "2"]
+    assert [text.document_id for text in corpus] == ["1", "2"]
     assert corpus.record()["num_documents"] is None
     with pytest.raises(InfocapError, match="damaged or cut short"):
         list(open_file(path))

@@ -74,7 +74,7 @@ def test_texts_come_back_exactly(tmp_path_factory, form, many, chunk):
         patch.setattr(reader, "_CHUNK_CHARACTERS", chunk)  # arrays are cut at every place
         found = read(path)
     assert [text.text for text in found] == many
-    assert [text.document for text in found] == names
+    assert [text.document_id for text in found] == names
     assert all(str(path) in text.origin for text in found)
 
 
@@ -157,7 +157,7 @@ def test_folders_are_read_by_name_with_their_sub_folders(tmp_path):
     (tmp_path / "b").mkdir()
     for name in ("z.txt", "b/a.txt", "notes.md"):
         (tmp_path / name).write_text(name)
-    assert [(t.text, t.document) for t in read(tmp_path)] == [
+    assert [(t.text, t.document_id) for t in read(tmp_path)] == [
         ("b/a.txt", "b/a.txt"),
         ("z.txt", "z.txt"),
     ]
@@ -174,7 +174,7 @@ def test_documents_may_have_names_of_their_own(tmp_path):
     pyarrow.parquet.write_table(table, tmp_path / "c.parquet")
     for name in ("c.jsonl", "c.json", "c.parquet"):
         found = read(tmp_path / name, Fields("text", "id"))
-        assert [text.document for text in found] == ["news", "7"]
+        assert [text.document_id for text in found] == ["news", "7"]
         with pytest.raises(InfocapError, match=r"no field 'key' among .*corpus_id_field=NAME"):
             read(tmp_path / name, Fields("text", "key"))
         with pytest.raises(InfocapError, match=r"no field 'body' among .*text_field=NAME"):
@@ -276,7 +276,7 @@ def test_names_that_are_no_utf8_are_written_out(tmp_path):
     """The harness writes them into its results, which would fail at the very end."""
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("the other thing")
     (text,) = read(tmp_path)
-    for name in (text.document, text.origin):
+    for name in (text.document_id, text.origin):
         assert name.endswith("caf\\udce9.txt")
         assert name.encode()
 
@@ -296,4 +296,4 @@ def test_a_link_that_leads_back_is_followed_once(tmp_path):
     elsewhere.mkdir()
     (elsewhere / "c.txt").write_text("another text")
     (tmp_path / "c").symlink_to(elsewhere)
-    assert [text.document for text in read(tmp_path)] == ["b/A.TXT", "c/c.txt"]
+    assert [text.document_id for text in read(tmp_path)] == ["b/A.TXT", "c/c.txt"]

@@ -69,5 +69,5 @@ def test_documents_are_paired_by_their_names():
         )  # fmt: skip
         docs = [doc for _, doc in task.doc_iterator()]
         assert all(doc["is_whole"] for doc in docs)
-        named[name] = [doc["document"] for doc in docs]
+        named[name] = [doc["document_id"] for doc in docs]
     assert named["en"] == named["hi"] == list(passages("en"))

@@ -13,11 +13,12 @@ from infocap_tasks.cli.main import main
 from infocap_tasks.corpora.corpus import open_corpus
 from infocap_tasks.corpora.formats import Text
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.models.measure import RENDERERS, TokenizerRow, measure
+from infocap_tasks.models.measure import TokenizerRow, measure
 from infocap_tasks.models.tokenizers import load
 from infocap_tasks.paths import task_configs_dir
 from infocap_tasks.report.figures import style
 from infocap_tasks.report.figures.tokenizers import heat_map
+from infocap_tasks.report.tokenizers import RENDERERS
 
 DOCUMENTS = [Text(text, f"t:{index}", str(index)) for index, text in enumerate(TEXTS)]
 MISTRAL = load(str(MISTRAL_SENTENCEPIECE))
@@ -61,7 +62,7 @@ def test_a_byte_tokenizer_has_exactly_8_bits_a_token(byte_json):
 
 def test_sums_come_first_over_all_batches(o200k):
     loaded = load(o200k)
-    many = [text._replace(document=str(n)) for n in range(50) for text in DOCUMENTS]
+    many = [text._replace(document_id=str(n)) for n in range(50) for text in DOCUMENTS]
     row = measure(loaded, "texts", iter(many))
     ids = [loaded.encode_batch([text.text])[0] for text in many]
     num_bytes, num_tokens = sum(len(t.text.encode()) for t in many), sum(map(len, ids))
@@ -85,7 +86,7 @@ def test_sentencepiece_on_any_text_agrees_with_one_text_at_a_time(texts):
     ]
     assert (row.round_trip == "yes") == (not differing)
     if differing:
-        assert row.round_trip.startswith(f"{differing[0].document}: at character ")
+        assert row.round_trip.startswith(f"{differing[0].document_id}: at character ")
 
 
 def test_a_lossy_tokenizer_is_told_by_its_first_text_that_differs(lossy_json):

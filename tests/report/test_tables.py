@@ -1,11 +1,14 @@
 import csv
 import json
 
+import pytest
+
 from infocap_tasks.report.tables import (
     as_csv,
     as_json,
     as_markdown,
     as_table,
+    si,
     without_empty_columns,
 )
 
@@ -59,3 +62,21 @@ def test_headers_break_at_spaces_too_and_keep_their_signs():
         "Model           it",
         "m                x",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1, "1.00"),
+        (999.4, "999"),
+        (999.6, "1.00 k"),
+        (1.0745e9, "1.07 G"),
+        (304383744, "304 M"),
+        (1.4347e11, "143 G"),
+        (0, "0"),
+        (0.0123, "0.0123"),
+        (2e22, "2e+22"),
+    ],
+)
+def test_three_digits_and_a_prefix(value, shown):
+    assert si(value) == shown

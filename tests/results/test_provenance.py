@@ -8,7 +8,7 @@ from infocap_tasks.results.read import published_runs
 
 def test_of_a_file_and_of_published_numbers(tmp_path):
     path = tmp_path / "results_x.json"
-    infocap = {"flops": {"breakdown": {"mlp": 5}}, "documents": {"document": ["1"]}}
+    infocap = {"flops": {"breakdown": {"mlp": 5}}, "documents": {"document_id": ["1"]}}
     content = {
         "lm_eval_version": "0.4.13",
         "model_name": "Lab/m",

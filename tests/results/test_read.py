@@ -117,7 +117,7 @@ def test_real_files(results):
         assert len(run.corpus_sha256) == 64
         assert run.active_params > 0
         assert run.date == written["date"]
-        assert [score.document for score in run.documents] == [str(n) for n in range(1, 13)]
+        assert [score.document_id for score in run.documents] == [str(n) for n in range(1, 13)]
         assert not run.has_named_documents
 
 
@@ -133,13 +133,24 @@ def test_names_of_documents_by_the_field_else_by_the_names(content, tmp_path, id
                                                            is_named):  # fmt: skip
     for config in (content["configs"][task] for task in ("words_en", "words_zh")):
         infocap = config["metadata"]["infocap"]
-        infocap["documents"]["document"] = [*names, *names[:3]]
+        infocap["documents"]["document_id"] = [*names, *names[:3]]
         infocap["corpus"]["id_field"] = id_field
         if not id_field:
             del infocap["corpus"]["id_field"]  # as in older files
     runs, complaints, _ = read_runs([save(tmp_path, content)])
     assert complaints == []
     assert [run.has_named_documents for run in runs] == [is_named] * 2
+
+
+def test_files_of_version_0_1_name_their_documents_otherwise(content, tmp_path):
+    newer = read_runs([save(tmp_path, content)]).runs
+    for config in content["configs"].values():
+        documents = config["metadata"].get("infocap", {}).get("documents")
+        if documents:
+            documents["document"] = documents.pop("document_id")
+    older = read_runs([save(tmp_path, content)]).runs
+    assert older == newer
+    assert all(run.documents for run in older)
 
 
 def test_files_and_folders_and_repetitions_are_the_same(results):

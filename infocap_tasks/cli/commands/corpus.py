@@ -33,8 +33,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace) -> int:
     """Print the report; 1 if a text is faulty."""
-    from infocap_tasks.corpora.check import RENDERERS, check
+    from infocap_tasks.corpora.check import check
     from infocap_tasks.corpora.corpus import open_corpus
+    from infocap_tasks.report.corpus import RENDERERS
 
     fields = {"text_field": options.text_field}
     if options.corpus_id_field:

@@ -106,10 +106,11 @@ def run(options: argparse.Namespace) -> None:
     """
     from transformers.utils import logging
 
-    from infocap_tasks.models.measure import RENDERERS, measure
+    from infocap_tasks.models.measure import measure
     from infocap_tasks.models.tokenizers import load
     from infocap_tasks.report.figures import style
     from infocap_tasks.report.figures.tokenizers import heat_map
+    from infocap_tasks.report.tokenizers import RENDERERS
 
     logging.set_verbosity_error()
     corpora = _open_corpora(options.corpus or [_PARALLEL], options.text_field)

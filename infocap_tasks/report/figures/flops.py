@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.figures.axes import COLOURS, SMALL, WIDTH_INCHES
 from infocap_tasks.report.figures.style import new_figure
-from infocap_tasks.report.quantities import si
+from infocap_tasks.report.tables import si
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,8 +1,8 @@
 """Bits per byte over FLOPs per byte, with the Pareto frontier; no bias is in it."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from infocap_tasks.analysis.frontier import pareto_frontier
 from infocap_tasks.analysis.leaderboard import Board
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean, log_flops, looks
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Beyond this many models only those on the frontier are named.
 _MOST_LABELS = 16
 
+Item = TypeVar("Item")
 Point = tuple[float, float, str, str]  # FLOPs per byte, bits per byte, model, series
 
 
@@ -70,3 +71,16 @@ def _draw(axes: "Axes", board: Board, points: list[Point], frontier: list[Point]
         colour, marker = look[series]
         axes.plot([x], [y], marker=marker, markersize=5.5, color=colour, linestyle="None")
     axes.legend(loc="upper right", frameon=False, fontsize=8)
+
+
+def pareto_frontier(
+    items: Sequence[Item], cost: Callable[[Item], float], loss: Callable[[Item], float]
+) -> list[Item]:
+    """Items with a lower loss than all that cost as much or less, the cheapest first."""
+    best = float("inf")
+    frontier = []
+    for item in sorted(items, key=lambda item: (cost(item), loss(item))):
+        if loss(item) < best:
+            frontier.append(item)
+            best = loss(item)
+    return frontier

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infocap_tasks.analysis.frontier import pareto_frontier
+from infocap_tasks.report.figures.frontier import pareto_frontier
 
 points = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)))
 

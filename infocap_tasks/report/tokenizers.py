@@ -1,0 +1,41 @@
+"""What tokenizers make of texts, as table, JSON and CSV."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from infocap_tasks.models.measure import TokenizerRow
+from infocap_tasks.report import tables
+
+
+def as_table(rows: Sequence[TokenizerRow]) -> str:
+    """One row a tokenizer and corpus; within a corpus the fewest tokens first, lossy ones last."""
+    cells = [[_CELLS[field](getattr(row, field)) for field in _CELLS] for row in _in_order(rows)]
+    return tables.aligned([list(_CELLS), *cells])
+
+
+RENDERERS: Mapping[str, Callable[[Sequence[TokenizerRow]], str]] = {
+    "table": as_table,
+    "json": lambda rows: tables.as_json([row._asdict() for row in _in_order(rows)]),
+    "csv": lambda rows: tables.as_csv([row._asdict() for row in _in_order(rows)]),
+}
+
+# source and num_documents are left to JSON and CSV.
+_CELLS: Mapping[str, Callable[..., str]] = {
+    "tokenizer": str,
+    "vocab_size": "{:,}".format,
+    "corpus": str,
+    "num_bytes": "{:,}".format,
+    "num_tokens": "{:,}".format,
+    "bytes_per_token": "{:.3f}".format,
+    "text_size_bits_per_token": "{:.2f}".format,
+    "characters_per_token": "{:.3f}".format,
+    "single_byte_token_share": lambda share: "-" if share is None else f"{share:.2%}",
+    "tokens_per_second": "{:,.0f}".format,
+    "round_trip": str,
+}
+
+
+def _in_order(rows: Sequence[TokenizerRow]) -> list[TokenizerRow]:
+    corpora = list(dict.fromkeys(row.corpus for row in rows))
+    return sorted(
+        rows, key=lambda row: (corpora.index(row.corpus), not row.is_lossless, row.num_tokens)
+    )
