@@ -59,6 +59,10 @@ class InfocapHF(HFLM):
             does not fit into memory.
     """
 
+    # What tasks must know of a backend of ours before it is loaded; see task.settings.Backend.
+    takes_token_ids = True
+    bos_policy = BOS_POLICY
+
     def __init__(self, pretrained: Any, cache: str | None = None, **arguments: Any) -> None:
         # For what is left to the harness: encoder-decoder models.
         arguments = {"softmax_dtype": "float32"} | arguments

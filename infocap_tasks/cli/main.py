@@ -94,23 +94,6 @@ _COMMANDS: Mapping[str, Mapping[str, _Command]] = {
     },
 }
 
-_EVAL_PREFACE = """\
-infocap eval: score a model with lm-evaluation-harness and our tasks beside its own.
-It takes every flag of `lm_eval run`, below, with our task folder added to --include_path. The
-default --model is infocap-hf: exact, out of the logits' memory, one BOS token, batches by tokens
-(--batch_size auto unless you set it). With --model hf, add_bos_token=False and
-softmax_dtype=float32 are put in unless you set them.
-  --cache DIR                            keep answers after every batch; start a killed run again
-  --metadata max_tokens=512              cut texts at 512 tokens (default 1024)
-  --metadata bias_bits_per_token=-24     the bias b (default: that of the corpus)
-  --metadata flops_config=HUB_ID         the config to count FLOPs from, for models behind an API
-  --metadata flops_per_token=2.5e9       FLOPs, where they cannot be counted from a config
-  --metadata corpus_path=my.jsonl        texts for infocap_custom, or a copy of a published corpus
-                                         (text_field=NAME corpus_id_field=NAME)
-  --metadata max_documents=100 seed=1    a random sample of the texts (without seed: the first)
-  --metadata corpus_revision=COMMIT      a published corpus as it was (corpus_file=FILE: another)
-"""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status.
@@ -195,7 +178,9 @@ def _eval(arguments: list[str]) -> None:
     from infocap_tasks.cli.evaluate import evaluate
 
     if {"-h", "--help"} & set(arguments):
-        print(_EVAL_PREFACE)
+        from infocap_tasks.cli.settings_help import eval_preface
+
+        print(eval_preface())
     evaluate(arguments)
 
 

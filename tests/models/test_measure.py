@@ -11,7 +11,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from infocap_tasks.cli.main import main
 from infocap_tasks.corpora.corpus import open_corpus
-from infocap_tasks.corpora.formats import Text
+from infocap_tasks.corpora.records import StandardLibrary
+from infocap_tasks.corpora.text import Text
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.models.measure import TokenizerRow, measure
 from infocap_tasks.models.tokenizers import load
@@ -236,7 +237,7 @@ def test_the_command_on_a_file_and_on_an_embedded_corpus(
     ]
     assert records[1]["round_trip"].startswith("1: at character 0 'The theory o'")  # line 1
     assert records[2]["num_bytes"] == sum(
-        len(text.text.encode()) for text in open_corpus({"corpus": "pydocs"})
+        len(text.text.encode()) for text in open_corpus(StandardLibrary("pydocs"))
     )
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
 

@@ -2,6 +2,7 @@
 
 import argparse
 
+from infocap_tasks.cli.options import add_trust_remote_code
 from infocap_tasks.cli.output import add_output, deliver
 
 _DESCRIPTION = """\
@@ -32,9 +33,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--verify", action="store_true", help="print the second way and the difference too"
     )
-    parser.add_argument(
-        "--trust_remote_code", action="store_true", help="run code that the model's repository has"
-    )
+    add_trust_remote_code(parser)
     add_output(parser, ["table", "json", "csv"])
     parser.set_defaults(run=run)
 

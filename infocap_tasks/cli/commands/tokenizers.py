@@ -2,15 +2,17 @@
 
 import argparse
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infocap_tasks.cli.options import add_trust_remote_code
 from infocap_tasks.cli.output import add_output, deliver, draws
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 
 if TYPE_CHECKING:
     from infocap_tasks.corpora.corpus import Corpus
-    from infocap_tasks.corpora.formats import Text
+    from infocap_tasks.corpora.text import Text
 
 _DESCRIPTION = """\
 Compare tokenizers on texts in several languages. No model weights are read.
@@ -92,9 +94,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--text_field", default="text", metavar="NAME", help="field of the text in a file"
     )
     add_output(parser, ["table", "json", "csv"], chart="draws a heat map")
-    parser.add_argument(
-        "--trust_remote_code", action="store_true", help="run code that a repository brings"
-    )
+    add_trust_remote_code(parser)
     parser.set_defaults(run=run)
 
 
@@ -127,23 +127,25 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _open_corpora(names: Iterable[str], text_field: str) -> "dict[str, Corpus]":
-    from infocap_tasks.corpora.corpus import open_corpus
+    from infocap_tasks.corpora.corpus import CORPORA, open_corpus
+    from infocap_tasks.corpora.records import File, StandardLibrary
+    from infocap_tasks.corpora.text import Fields
 
     corpora: dict[str, Corpus] = {}
     for name in names:
         if name == _PARALLEL:
             corpora |= _parallel_corpora()
-        elif name in ("pydocs", "pycode"):
-            corpora[name] = open_corpus({"corpus": name})
+        elif name in CORPORA:
+            corpora[name] = open_corpus(StandardLibrary(name))
         else:
-            given = {"corpus": "file", "corpus_path": name, "text_field": text_field}
-            corpora[name] = open_corpus(given)
+            corpora[name] = open_corpus(File(Path(name).expanduser(), Fields(text_field)))
     return corpora
 
 
 def _parallel_corpora() -> "dict[str, Corpus]":
     """A corpus a language, in the order of ``_LANGUAGES``; what is no translation comes last."""
     from infocap_tasks.corpora.corpus import open_corpus
+    from infocap_tasks.corpora.records import Packaged
 
     folder = task_configs_dir() / _PARALLEL
     order = list(_LANGUAGES)
@@ -156,9 +158,7 @@ def _parallel_corpora() -> "dict[str, Corpus]":
     stems = sorted(found, key=lambda stem: order.index(stem) if stem in order else len(order))
     # As the tasks open them, so that passages go by their ids.
     return {
-        f"{_PARALLEL}/{stem}": open_corpus(
-            {"corpus": {"packaged": f"{_PARALLEL}/{stem}.jsonl", "id_field": "id"}}
-        )
+        f"{_PARALLEL}/{stem}": open_corpus(Packaged(f"{_PARALLEL}/{stem}.jsonl", id_field="id"))
         for stem in stems
     }
 
