@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infocap_tasks.backend.batches import Window, make_batches
+from infocap_tasks.backend.batches import make_batches
+from infocap_tasks.backend.windows import Window
 
 ids = st.lists(st.integers(0, 5), min_size=1, max_size=12).map(tuple)
 windows = st.lists(st.builds(Window, ids, ids), max_size=60)

@@ -243,7 +243,7 @@ def test_results_say_how_they_were_made(models):
 
 def test_fingerprints_differ_wherever_an_answer_could(models, tmp_path):
     def fingerprint(name="llama", **more):
-        return InfocapHF(models(name), **COMMON | more)._fingerprint()
+        return InfocapHF(models(name), **COMMON | more).scorer.fingerprint()
 
     base = fingerprint()
     assert fingerprint() == base
@@ -254,6 +254,6 @@ def test_fingerprints_differ_wherever_an_answer_could(models, tmp_path):
     TOKENIZER.save_pretrained(tmp_path)
     others = [
         fingerprint("tied"), fingerprint(dtype="bfloat16"), fingerprint(max_length=47),
-        fingerprint(prefix_token_id=5), InfocapHF(str(tmp_path), **COMMON)._fingerprint(),
+        fingerprint(prefix_token_id=5), InfocapHF(str(tmp_path), **COMMON).scorer.fingerprint(),
     ]  # fmt: skip
     assert len({base, *others}) == 6
