@@ -26,8 +26,3 @@ def test_batches_do_not_depend_on_the_order_of_requests(windows, budget, random)
     shuffled = list(windows)
     random.shuffle(shuffled)
     assert make_batches(windows, budget) == make_batches(shuffled, budget)
-
-
-def test_the_last_token_is_only_predicted():
-    window = Window((1, 2), (3, 4))
-    assert window.inputs == (1, 2, 3)
