@@ -4,9 +4,9 @@
 
 The tokenizer is SmolLM2's (the demo's model) unless another is named. One by one is how the
 definition reads: tokenise the whole text with offsets, then the prefix that ends with token L, one
-call a text. That both ways give the same documents is checked, but for the few that end some tokens
-behind token L. The texts are those of infocap_pycode and infocap_pydocs, and short ones made of
-their paragraphs.
+call a text. Both ways must give the same documents, except for the few that end some tokens after
+token L. The texts are those of infocap_pycode and infocap_pydocs, and short ones made of their
+paragraphs.
 """
 
 import sys

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from infocap_tasks.flops.count import COMPONENTS, Flops
+from infocap_tasks.flops.record import COMPONENTS, Flops
 from infocap_tasks.report import tables
 
 Counted = Sequence[tuple[str, Flops]]
@@ -24,7 +24,8 @@ def as_csv(counted: Counted, verify: bool) -> str:
 def as_table(counted: Counted, verify: bool) -> str:
     """One row a model, the cheapest first, with its ratio to the first row.
 
-    Components are shares of the total. A single model is set upright, with its components in FLOPs.
+    Components are shares of the total. The table of a single model is transposed, with its
+    components in FLOPs.
     """
     models = _cheapest_first(counted)
     components = [c for c in COMPONENTS if any(c in flops.breakdown for _, flops in models)]

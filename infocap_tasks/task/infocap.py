@@ -21,7 +21,8 @@ from infocap_tasks import metrics
 from infocap_tasks.corpora.corpus import Corpus, open_corpus
 from infocap_tasks.corpora.text import Text
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.flops.count import Flops, count_model
+from infocap_tasks.flops.count import count_model
+from infocap_tasks.flops.record import Flops
 from infocap_tasks.metrics import METRICS, DocumentScore, nats_to_bits
 from infocap_tasks.models.pretrained import Pretrained, tokenizer_fingerprint
 from infocap_tasks.task.documents import Document, cut

@@ -16,7 +16,8 @@ from transformers import PreTrainedTokenizerBase
 from infocap_tasks.backend.token_text import TokenAnswer, TokenText
 from infocap_tasks.corpora.text import Text, refuse_unusable
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.flops.count import Flops, published_flops
+from infocap_tasks.flops.count import published_flops
+from infocap_tasks.flops.record import Flops
 from infocap_tasks.models.pretrained import Pretrained
 from infocap_tasks.task.documents import cut, encode, encode_first_parts
 from infocap_tasks.task.infocap import InformationCapacityTask

@@ -26,7 +26,7 @@ from infocap_tasks.corpora.records import (
 )
 from infocap_tasks.corpora.text import Fields
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.flops.count import Flops, given_flops
+from infocap_tasks.flops.record import Flops, given_flops
 from infocap_tasks.models.pretrained import Pretrained
 
 Metadata = Mapping[str, Any]
