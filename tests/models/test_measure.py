@@ -61,7 +61,7 @@ def test_a_byte_tokenizer_has_exactly_8_bits_a_token(byte_json):
     assert row.tokens_per_second > 0
 
 
-def test_sums_come_first_over_all_batches(o200k):
+def test_ratios_are_of_sums_over_all_batches(o200k):
     loaded = load(o200k)
     many = [text._replace(document_id=str(n)) for n in range(50) for text in DOCUMENTS]
     row = measure(loaded, "texts", iter(many))
@@ -90,7 +90,7 @@ def test_sentencepiece_on_any_text_agrees_with_one_text_at_a_time(texts):
         assert row.round_trip.startswith(f"{differing[0].document_id}: at character ")
 
 
-def test_a_lossy_tokenizer_is_told_by_its_first_text_that_differs(lossy_json):
+def test_round_trip_names_the_first_text_that_differs(lossy_json):
     fine = Text("the of", "t:8", "fine")
     row = measure(load(lossy_json), "texts", [fine, *DOCUMENTS])
     assert row.round_trip == "0: at character 0 'The theory o' comes back as 'the [UNK] of'"
@@ -100,7 +100,7 @@ def test_a_lossy_tokenizer_is_told_by_its_first_text_that_differs(lossy_json):
     assert (share.num_tokens, share.single_byte_token_share) == (4, 0.5)
 
 
-def test_text_that_is_only_longer_or_shorter_is_told_too(lossy_json):
+def test_round_trip_names_a_text_that_lost_its_end(lossy_json):
     assert measure(load(lossy_json), "c", [Text("the\n", "", "a")]).round_trip == (
         "a: at character 3 '\\n' comes back as ''"
     )
@@ -134,7 +134,7 @@ ROWS = [
 ]
 
 
-def test_renderers_keep_corpora_together_the_fewest_tokens_first():
+def test_rows_are_grouped_by_corpus_and_sorted_by_tokens():
     order = [(c, t) for c in ("en", "hi", "code") for t in ("b/fast.json", "a/slow.json")]
     records = json.loads(RENDERERS["json"](ROWS))
     assert [(r["corpus"].partition("/")[2], r["tokenizer"]) for r in records] == order
@@ -155,7 +155,7 @@ LOSSY_ROWS = [
 ]
 
 
-def test_what_loses_text_comes_last_and_measures_nothing():
+def test_lossy_tokenizers_come_last_and_are_no_baseline():
     records = json.loads(RENDERERS["json"]([*LOSSY_ROWS, *ROWS]))
     assert [r["tokenizer"][0] for r in records] == ["b", "a", "c"] * 3
     names = {"parallel/en": "English", "parallel/hi": "Hindi"}
@@ -168,12 +168,12 @@ def test_what_loses_text_comes_last_and_measures_nothing():
     assert languages.images[0].norm.vmax == 6
 
 
-def test_where_all_lose_text_the_fewest_tokens_measure():
+def test_a_lossy_baseline_is_used_where_all_are_lossy():
     (axes,) = heat_map(LOSSY_ROWS[:1], {"parallel/en": "English"}).axes
     assert axes.texts[0].get_text() == "1.00†"
 
 
-def test_the_heat_map_counts_against_english():
+def test_the_heat_map_is_relative_to_english():
     figure = heat_map(ROWS, {"parallel/en": "English", "parallel/hi": "Hindi"})
     languages, others = figure.axes
     assert languages.get_title(loc="left") == "Tokens for the same texts; 1.00 = English, fast.json"
@@ -185,14 +185,14 @@ def test_the_heat_map_counts_against_english():
     assert [text.get_text() for text in others.texts[::2]] == ["1.00", "2.00"]
 
 
-def test_names_in_the_heat_map_are_as_long_as_it_takes():
+def test_names_in_the_heat_map_are_unambiguous():
     rows = [row("x/a/tokenizer.json", "my.jsonl", 4), row("x/b/tokenizer.json", "my.jsonl", 5)]
     (axes,) = heat_map(rows, {}).axes
     assert [t.get_text() for t in axes.texts[4::2]] == ["a/tokenizer.json", "b/tokenizer.json"]
 
 
 @pytest.mark.parametrize("suffix", style.SUFFIXES)
-def test_a_figure_is_written_whole_and_the_same_each_time(tmp_path, suffix):
+def test_figures_are_reproducible(tmp_path, suffix):
     written = []
     for name in ("first", "second"):
         style.save(heat_map(ROWS[:1], {}), tmp_path / f"{name}{suffix}")
@@ -217,7 +217,7 @@ def test_a_figure_that_fails_leaves_nothing(tmp_path, monkeypatch):
         style.require(tmp_path / "b.png")
 
 
-def test_black_or_white_whichever_is_easier_to_read():
+def test_text_colour_has_the_higher_contrast():
     colours = {(1, 1, 1): "black", (0, 0, 0): "white", (1, 0.8, 0): "black", (0.4, 0.1, 0): "white"}
     assert {colour: style.readable_on(colour) for colour in colours} == colours
 
@@ -254,7 +254,7 @@ def test_the_command_takes_the_parallel_texts_by_default(byte_json, capsys):
     assert {row["round_trip"] for row in rows} == {"yes"}
 
 
-def test_parallel_passages_go_by_their_ids(lossy_json, capsys):
+def test_parallel_passages_are_named_by_their_ids(lossy_json, capsys):
     assert main(["tokenizers", lossy_json, "--format", "csv"]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     assert {row["round_trip"].partition(":")[0] for row in rows[:10]} == {"01-news"}
