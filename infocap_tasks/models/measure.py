@@ -1,4 +1,4 @@
-"""What tokenizers make of whole texts: tokens, bytes per token, losses; as rows and tables."""
+"""Properties of tokenizers on whole texts (tokens, bytes per token, losses), one row for a pair."""
 
 import itertools
 import time
@@ -15,7 +15,7 @@ LOSSLESS = "yes"
 
 # Texts that a tokenizer gets at once, to spread over its threads.
 _BATCH_TEXTS = 64
-# Of a text that does not come back: characters shown from the first one that differs.
+# How many characters of a text that does not come back are shown, from the first difference on.
 _SHOWN_CHARACTERS = 12
 
 
@@ -55,12 +55,12 @@ class TokenizerRow(NamedTuple):
 
     @property
     def is_lossless(self) -> bool:
-        """Whether every text comes back; otherwise its few tokens are no merit."""
+        """Whether every text comes back; if not, its low number of tokens is no merit."""
         return self.round_trip == LOSSLESS
 
 
 def measure(tokenizer: LoadedTokenizer, corpus: str, texts: Iterable[Text]) -> TokenizerRow:
-    """What the tokenizer makes of the texts of a corpus, whole and without special tokens.
+    """Tokens of the texts of a corpus, encoded whole and without special tokens.
 
     Raises:
         InfocapError: a text is no UTF-8, or all of them together make no token.
@@ -69,7 +69,7 @@ def measure(tokenizer: LoadedTokenizer, corpus: str, texts: Iterable[Text]) -> T
     seconds = 0.0
     counts: Counter[int] = Counter()
     round_trip = LOSSLESS
-    tokenizer.encode_batch(["What is made on first use does not count."])
+    tokenizer.encode_batch(["The first use is not timed: it builds tables."])
     for batch in _batches(texts):
         num_documents += len(batch)
         num_bytes += sum(len(utf8(text)) for text in batch)

@@ -46,7 +46,7 @@ def test_special_tokens_that_a_tokenizer_adds():
     assert added_special_tokens(byte_tokenizer(adds_bos=True)) == ["!"]
 
 
-def test_fingerprint_tells_behaviour_apart_not_names():
+def test_fingerprint_depends_on_behaviour_not_on_names():
     first, second = byte_tokenizer(), byte_tokenizer()
     second.name_or_path = "elsewhere"
     assert tokenizer_fingerprint(first) == tokenizer_fingerprint(second)
