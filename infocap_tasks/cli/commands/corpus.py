@@ -7,7 +7,7 @@ from infocap_tasks.cli.output import add_output, deliver
 _DESCRIPTION = """\
 Read a whole corpus and report its documents, bytes, characters by script, duplicates, empty and
 very short texts, and the first ten faulty ones with their place. The exit status is 1 if any text
-is faulty, since a run would end there.
+is faulty, since a run would stop there.
 
 forms: .jsonl, .jsonl.gz, .jsonl.zst, .json (one array), .parquet, .txt, a folder of .txt
 example:

@@ -27,20 +27,20 @@ columns:
                             has 1 byte in English, 2 in Russian and Arabic, 3 in Chinese and Hindi
   text_size_bits_per_token  C = 8 bytes / tokens, the C of information capacity
   characters_per_token      Unicode code points / tokens
-  single_byte_token_share   of these tokens, those that stand for one byte: letters and
-                            punctuation, and the bytes that unknown characters fall apart into, so
-                            it is high where a language is unknown. - where the library won't tell
-  tokens_per_second         speed of encoding in this run, on the threads that the library takes by
-                            itself: depends on the machine, and short corpora give rough figures
-  round_trip                yes where decoding gives back every text, else the first text that
-                            differs and where: such a tokenizer loses text, so its other numbers
-                            look better than they are, and it stands last
+  single_byte_token_share   share of these tokens that stand for one byte: letters, punctuation, and
+                            the bytes of characters that the vocabulary lacks, so it is high for
+                            unknown languages; - if the library does not tell
+  tokens_per_second         speed of encoding in this run, on the library's default threads: depends
+                            on the machine, and is inexact for short corpora
+  round_trip                yes if decoding reproduces every text, else the first text that differs
+                            and where: such a tokenizer loses text, so its other numbers look better
+                            than they are, and it comes last
 JSON and CSV also have source (the library that reads the tokenizer) and num_documents.
 
-heat map (-o): on the corpus parallel the texts are translations of one another, so the number of
-tokens itself can be compared: 1.00 is what the most economical tokenizer that loses no text takes
-in English. Along a row you see whether a tokenizer is fair to languages, down a column which one is
-cheap. Other corpora stand apart, each against the fewest tokens in its own column.
+heat map (-o): the texts of the corpus parallel are translations of one another, so their numbers of
+tokens are comparable: 1.00 is what the most economical tokenizer that loses no text takes in
+English. A row shows whether a tokenizer is fair to languages, a column which tokenizer is cheap.
+Other corpora stand apart, each relative to the fewest tokens in its own column.
 """
 
 _EPILOG = """\
