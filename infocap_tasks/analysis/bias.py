@@ -27,7 +27,7 @@ from infocap_tasks.analysis.intervals import (
 )
 from infocap_tasks.analysis.students_t import margin_factor
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 POOLED = "all series"
 

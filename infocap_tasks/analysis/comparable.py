@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 _SHA_CHARACTERS = 12  # of 64, for people
 

@@ -22,7 +22,7 @@ from infocap_tasks.analysis.intervals import (
 )
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import Sums
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 # Differences of information capacity below this are rounding: the two are equal.
 _ROUNDING = 1e-12

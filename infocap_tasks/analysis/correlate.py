@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 Array = npt.NDArray[np.float64]
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import BITS_PER_BYTE, METRICS, Measured
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 
 class Factors(NamedTuple):

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS, Constants, Sums, columns_of, measure
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 Array = npt.NDArray[np.float64]
 

@@ -37,7 +37,7 @@ from infocap_tasks.analysis.intervals import (
 from infocap_tasks.corpora.formats import FORMS
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import Sums
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 Measure = Callable[[Run, Sums], Array]
 

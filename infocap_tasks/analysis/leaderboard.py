@@ -23,7 +23,7 @@ from infocap_tasks.analysis.intervals import (
 from infocap_tasks.analysis.ranks import RankRange, rank_ranges
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 SORTABLE = {name: metric.higher_is_better for name, metric in METRICS.items()} | {
     "active_params": False

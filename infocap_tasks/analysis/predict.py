@@ -27,7 +27,7 @@ from infocap_tasks.analysis.intervals import (
 )
 from infocap_tasks.analysis.students_t import margin_factor
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import Run, gain_of_capacity
+from infocap_tasks.results.run import Run, gain_of_capacity
 
 OVER_MODELS = "models"
 OVER_DOCUMENTS = "documents"

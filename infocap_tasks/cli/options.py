@@ -10,7 +10,9 @@ from infocap_tasks.cli.output import deliver
 from infocap_tasks.errors import FaultyFiles, InfocapError
 from infocap_tasks.metrics import TEXT_SIZES
 from infocap_tasks.report.tables import RENDERERS, Rows, as_json
-from infocap_tasks.results.read import Run, published_runs, read_runs
+from infocap_tasks.results.published import published_runs
+from infocap_tasks.results.read import read_runs
+from infocap_tasks.results.run import Run
 from infocap_tasks.results.series import read_series_map
 
 _PUBLISHED = "published:"

@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 from infocap_tasks import __version__
 from infocap_tasks.metrics import METRICS
-from infocap_tasks.results.provenance import Provenance, provenance_of
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 SCHEMA_VERSION = "0.3.0"
 COLLECTION = "infocap-tasks"
@@ -48,10 +47,10 @@ _MAY_BE_NEGATIVE = frozenset(
 def flat_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """One record a run: every metric with its standard error, provenance, benchmark scores."""
     benchmarks = sorted({name for run in runs for name in run.benchmarks})
-    return [_flat(run, provenance_of(run), benchmarks) for run in runs]
+    return [_flat(run, benchmarks) for run in runs]
 
 
-def _flat(run: Run, provenance: Provenance, benchmarks: Sequence[str]) -> dict[str, Any]:
+def _flat(run: Run, benchmarks: Sequence[str]) -> dict[str, Any]:
     row: dict[str, Any] = {
         name: getattr(run, name)
         for name in (
@@ -66,27 +65,21 @@ def _flat(run: Run, provenance: Provenance, benchmarks: Sequence[str]) -> dict[s
         "active_params": run.active_params,
         "num_documents": len(run.documents) if run.documents else None,
         "date": run.date,
-        "model_id": public_id(provenance),
-        "backend": provenance.backend,
-        "dtype": provenance.model.get("model_dtype"),
-        "harness_version": provenance.harness_version,
-        "tokenizer_fingerprint": _at(provenance.infocap, "tokenizer", "fingerprint"),
-        "flops_method": _at(provenance.infocap, "flops", "method"),
-        "source": run.source if provenance.infocap == {} else PurePosixPath(run.source).name,
+        "model_id": public_id(run),
+        "backend": run.provenance.backend,
+        "dtype": run.provenance.dtype,
+        "harness_version": run.provenance.harness_version,
+        "tokenizer_fingerprint": run.provenance.tokenizer_fingerprint,
+        "flops_method": run.provenance.flops_method,
+        "source": run.source if run.is_published else PurePosixPath(run.source).name,
         **{f"benchmark_{name}": run.benchmarks.get(name) for name in benchmarks},
     }
 
 
-def _at(record: Any, *keys: str) -> Any:
-    for key in keys:
-        record = record.get(key) if isinstance(record, Mapping) else None
-    return record
-
-
-def public_id(provenance: Provenance) -> str:
-    """A hub id as it is; of a path on this machine only the last part, as ``local/NAME``."""
-    model_id = provenance.model_id
-    if not provenance.infocap:
+def public_id(run: Run) -> str:
+    """The model's hub id as it is; of a path on this machine only the last part, ``local/NAME``."""
+    model_id = run.provenance.model_id or run.model
+    if run.is_published:
         return f"published/{_portable(model_id)}"
     if re.fullmatch(r"[\w.-]+/[\w.-]+", model_id) and not model_id.startswith((".", "~")):
         return model_id
@@ -134,12 +127,11 @@ def every_eval_ever(run: Run, evaluator: Evaluator, now: float | None = None) ->
     """The run as an evaluation log; the same run always gets the same path.
 
     Args:
-        run: read from a results file; a published one was evaluated by others, with other code.
+        run: one that was read from a results file; others evaluated the published ones.
         evaluator: who answers for the numbers.
         now: when the record is made, in seconds since 1970.
     """
-    provenance = provenance_of(run)
-    model_id = public_id(provenance)
+    model_id = public_id(run)
     date = str(int(run.date)) if run.date is not None else None
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -154,10 +146,10 @@ def every_eval_ever(run: Run, evaluator: Evaluator, now: float | None = None) ->
         },
         "eval_library": {
             "name": "lm_eval",
-            "version": provenance.harness_version or "unknown",
+            "version": run.provenance.harness_version or "unknown",
             "additional_details": {"infocap_tasks_version": __version__},
         },
-        "model_info": _model_info(run, model_id, provenance),
+        "model_info": _model_info(run, model_id),
         "evaluation_results": [
             _result(run, name, value) for name in METRICS if (value := run.metric(name)) is not None
         ],
@@ -171,7 +163,8 @@ def _path(run: Run, model_id: str) -> str:
     return f"data/{COLLECTION}/{model_id}/{uuid.UUID(bytes=digest[:16], version=4)}.json"
 
 
-def _model_info(run: Run, model_id: str, provenance: Provenance) -> dict[str, Any]:
+def _model_info(run: Run, model_id: str) -> dict[str, Any]:
+    provenance = run.provenance
     is_on_hub = not model_id.startswith("local/")
     details = {
         "deployment_type": "self_deployed" if provenance.backend else "unknown",
@@ -179,7 +172,10 @@ def _model_info(run: Run, model_id: str, provenance: Provenance) -> dict[str, An
         "series": run.series,
         "backend": provenance.backend,
         "active_params": run.active_params,
-        **provenance.model,
+        "model_num_parameters": provenance.num_parameters,
+        "model_dtype": provenance.dtype,
+        "model_revision": provenance.revision,
+        "model_sha": provenance.commit,
     }
     return {
         "name": run.model,

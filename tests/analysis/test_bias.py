@@ -9,7 +9,7 @@ from helpers.made_up import documents, made_up_series, run_of
 from infocap_tasks.analysis.bias import POOLED, by_series, fit_bias, fit_biases, relative_range
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 
 def rows_by_series():

@@ -9,7 +9,7 @@ from helpers.made_up import documents, run_of, write_results
 from infocap_tasks.analysis.comparable import comparable, remarks, require_comparable
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 ONE, TWO = "1" * 64, "2" * 64
 

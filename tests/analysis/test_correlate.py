@@ -18,7 +18,7 @@ from infocap_tasks.analysis.correlate import (
 )
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 SCORES = [0.30, 0.45, 0.40, 0.60, 0.70, 0.65]
 SERIES = ["A", "A", "A", "B", "B", "C"]

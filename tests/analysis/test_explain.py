@@ -12,7 +12,7 @@ from infocap_tasks.analysis.explain import SOURCES, Factors, capacity, factors_o
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.figures.explain import waterfall
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 FACTORS = st.builds(
     Factors,

@@ -8,7 +8,7 @@ from helpers.made_up import documents, run_of
 from infocap_tasks.analysis.leaderboard import boards, record
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 BITS = [300.0, 320.0, 280.0, 310.0, 290.0, 305.0]
 

@@ -25,7 +25,7 @@ from infocap_tasks.analysis.predict import (
 )
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 
 def published(series):

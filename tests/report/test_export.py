@@ -8,8 +8,9 @@ from helpers.made_up import documents, run_of, write_results
 from infocap_tasks.cli.main import main
 from infocap_tasks.metrics import METRICS
 from infocap_tasks.report.export import Evaluator, every_eval_ever, faults, flat_rows, public_id
-from infocap_tasks.results.provenance import Provenance
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
+from infocap_tasks.results.read import read_runs
+from infocap_tasks.results.run import Provenance
 
 US = Evaluator("Some Lab", "third_party")
 
@@ -71,8 +72,18 @@ def test_a_run_always_gets_the_same_path_and_others_another():
         ("/x/a b:c", "local/a_b_c"),
     ],
 )
-def test_paths_of_this_machine_are_not_told(given, shown):
-    assert public_id(Provenance(given, infocap={"regime": "harness"})) == shown
+def test_model_id_hides_paths_of_this_machine(given, shown):
+    assert public_id(known_run(provenance=Provenance(given))) == shown
+
+
+def test_export_of_a_run_whose_file_has_moved_keeps_its_model_id(tmp_path):
+    path = write_results(tmp_path, known_run())
+    (run,) = read_runs([path]).runs
+    path.rename(tmp_path / "elsewhere.json")
+    (row,) = flat_rows([run])
+    assert (row["model_id"], row["backend"]) == ("lab/m-1B", "infocap-hf")
+    assert row["source"] == path.name
+    assert every_eval_ever(run, US).content["model_info"]["id"] == "lab/m-1B"
 
 
 def test_published_rows_are_no_evaluations_of_ours(tmp_path, capsys):

@@ -1,7 +1,7 @@
 import pytest
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 from infocap_tasks.results.series import read_series_map, series_of
 
 

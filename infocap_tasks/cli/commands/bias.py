@@ -8,7 +8,7 @@ from infocap_tasks.analysis.bias import POOLED, Bias, by_series, fit_biases, rel
 from infocap_tasks.cli.options import add_results, comparing, emit, select_runs
 from infocap_tasks.cli.output import add_output
 from infocap_tasks.report.tables import RENDERERS
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 _DESCRIPTION = """\
 The bias b at which the information capacity of a series is the same at all its sizes: minus the

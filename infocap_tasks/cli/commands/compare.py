@@ -11,7 +11,7 @@ from infocap_tasks.analysis.explain import Factors
 from infocap_tasks.cli.options import add_choice, emit, say, select_one
 from infocap_tasks.cli.output import add_output
 from infocap_tasks.report.tables import RENDERERS, without_empty_columns
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 _DESCRIPTION = """\
 Information capacity of run A less that of run B, over the documents that both have, paired by name:

@@ -17,7 +17,7 @@ from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.export import Evaluator, column_type, every_eval_ever, faults, flat_rows
 from infocap_tasks.report.files import whole_file
 from infocap_tasks.report.tables import as_csv, as_json
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 _DESCRIPTION = """\
   csv, parquet     one row a run: every metric with its standard error, provenance, benchmarks

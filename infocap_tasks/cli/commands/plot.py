@@ -12,8 +12,7 @@ from infocap_tasks.report.figures import frontier, series, style
 from infocap_tasks.report.figures.benchmarks import benchmarks_figure
 from infocap_tasks.report.figures.capacity import capacity_figure
 from infocap_tasks.report.figures.flops import Counted, flops_figure
-from infocap_tasks.results.provenance import provenance_of
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +67,7 @@ def _series(runs: Sequence[Run]) -> "Figure":
 
 def _flops(runs: Sequence[Run]) -> "Figure":
     return flops_figure(
-        [Counted(r.model, r.flops_per_token, provenance_of(r).flop_breakdown) for r in runs]
+        [Counted(r.model, r.flops_per_token, r.provenance.flop_breakdown) for r in runs]
     )
 
 

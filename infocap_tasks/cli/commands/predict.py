@@ -19,7 +19,7 @@ from infocap_tasks.cli.options import add_results, comparing, emit, select_runs
 from infocap_tasks.cli.output import add_output
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.tables import RENDERERS, without_empty_columns
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 _DESCRIPTION = """\
 The compression gain G (and code length H) of the sizes of a series, from one of them:

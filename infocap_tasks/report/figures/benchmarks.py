@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infocap_tasks.report.figures.axes import SMALL, WIDTH_INCHES, clean, looks
 from infocap_tasks.report.figures.labels import Label, place_labels
 from infocap_tasks.report.figures.style import new_figure
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

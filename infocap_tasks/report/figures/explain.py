@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from infocap_tasks.analysis.compare import Comparison
 from infocap_tasks.report.figures.style import PALETTE, clean_axes, new_figure
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
