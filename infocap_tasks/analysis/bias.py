@@ -18,14 +18,14 @@ import numpy as np
 
 from infocap_tasks.analysis.intervals import (
     Array,
-    Group,
     Interval,
+    Paired,
     bootstrap,
     by_documents,
     document_columns,
+    margin_factor,
     metric_of,
 )
-from infocap_tasks.analysis.students_t import margin_factor
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.results.run import Run
 
@@ -158,7 +158,7 @@ def _interval_over_documents(runs: Sequence[Run], solve: Array) -> Interval | No
 
 
 def _bias_of_sums(
-    runs: Sequence[Run], order: Sequence[int], row: Array, groups: Sequence[Group]
+    runs: Sequence[Run], order: Sequence[int], row: Array, groups: Sequence[Paired]
 ) -> Array:
     sums = [of_run for group in groups for of_run in group]
     gains = [

@@ -1,4 +1,4 @@
-"""How information capacity goes along with benchmark scores, over models and within series."""
+"""How information capacity correlates with benchmark scores, over models and within series."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ QUANTITIES = ("information_capacity", "bits_per_byte", "log2_flops_per_token")
 
 
 class Correlation(NamedTuple):
-    """How one quantity goes along with one benchmark.
+    """How one quantity correlates with one benchmark.
 
     Attributes:
         benchmark: the standard task, or ``mean``: of those that all models have.
@@ -185,7 +185,9 @@ def demeaned(values: Array, series: Sequence[str]) -> Array:
 
 # ------------------------------------------------------------------ coefficients
 #
-# Of each row of x with the same row of y; NaN where a side does not vary.
+# Of each row of x with the same row of y; NaN where a side does not vary. The bootstrap has 2000
+# rows, which scipy's spearmanr and kendalltau take one a call: 2.5 s for 40 models, while these
+# take 0.03 and 0.05 s (python benchmarks/scipy_stats.py). The tests compare them with scipy's.
 
 
 def pearson(x: Array, y: Array) -> Array:
@@ -196,17 +198,9 @@ def pearson(x: Array, y: Array) -> Array:
 
 
 def spearman(x: Array, y: Array) -> Array:
-    """Pearson's coefficient of the ranks, equal values at their mean rank.
+    """Pearson's coefficient of the ranks; equal values share their mean rank."""
+    from scipy.stats import rankdata  # slow to import, and few commands need it
 
-    Raises:
-        InfocapError: scipy is not installed.
-    """
-    try:
-        from scipy.stats import rankdata
-    except ImportError as error:
-        raise InfocapError(
-            'correlations need scipy, which is not installed; pip install "infocap-tasks[report]"'
-        ) from error
     return pearson(rankdata(x, axis=1), rankdata(y, axis=1))
 
 

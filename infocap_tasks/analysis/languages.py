@@ -27,8 +27,8 @@ import numpy as np
 
 from infocap_tasks.analysis.intervals import (
     Array,
-    Group,
     Interval,
+    Paired,
     bootstrap,
     document_columns,
     document_names,
@@ -230,7 +230,7 @@ def _never_cut(runs: Iterable[Run], names: frozenset[str]) -> list[str]:
 
 def _measured(
     by_label: Mapping[str, Run],
-    groups: Sequence[Group],
+    groups: Sequence[Paired],
     measures: Mapping[str, Measure],
     seed: int,
 ) -> Languages:
@@ -261,7 +261,7 @@ def _measured(
 
 
 def _statistic(
-    runs: Sequence[Run], measures: Mapping[str, Measure], groups: Sequence[Group]
+    runs: Sequence[Run], measures: Mapping[str, Measure], groups: Sequence[Paired]
 ) -> Array:
     """A row a sample: the measures of each run, relative to the first run, and their variation."""
     sums = [of_run for group in groups for of_run in group]

@@ -19,13 +19,13 @@ import numpy as np
 
 from infocap_tasks.analysis.intervals import (
     Array,
-    Group,
     Interval,
+    Paired,
     bootstrap,
     document_columns,
+    margin_factor,
     metric_of,
 )
-from infocap_tasks.analysis.students_t import margin_factor
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.results.run import Run, gain_of_capacity
 
@@ -35,6 +35,9 @@ OVER_DOCUMENTS = "documents"
 FROM_CAPACITY = "information capacity of one other size"
 FROM_POWER_LAW = "power law through all other sizes"
 FROM_NEAREST = "same as the nearest size"
+
+ALL_SERIES = "all series"
+SHARED_SIZES = "all series, shared sizes"
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,40 @@ def leave_one_out(series: Sequence[Run]) -> dict[str, list[Prediction]]:
     }
 
 
+def survey(series: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, list[Prediction]]]:
+    """``leave_one_out`` of each series with two sizes or more, then of all series together.
+
+    The last entry, ``SHARED_SIZES``, has only the sizes that every method predicts, so that the
+    methods can be compared.
+
+    Raises:
+        InfocapError: no series has two sizes.
+    """
+    found = {name: leave_one_out(runs) for name, runs in series.items() if len(runs) > 1}
+    if not found:
+        raise InfocapError("no series here has two sizes, so there is nothing to predict from")
+    shared = [_of_shared_targets(by_method) for by_method in found.values()]
+    return found | {ALL_SERIES: _together(list(found.values())), SHARED_SIZES: _together(shared)}
+
+
+def _together(series: Sequence[Mapping[str, Sequence[Prediction]]]) -> dict[str, list[Prediction]]:
+    return {
+        method: [prediction for by_method in series for prediction in by_method[method]]
+        for method in series[0]
+    }
+
+
+def _of_shared_targets(
+    by_method: Mapping[str, Sequence[Prediction]],
+) -> dict[str, list[Prediction]]:
+    """The predictions of a series for those sizes alone that every method predicts."""
+    shared = set.intersection(*({p.model for p in found} for found in by_method.values()))
+    return {
+        method: [prediction for prediction in found if prediction.model in shared]
+        for method, found in by_method.items()
+    }
+
+
 def errors_of(method: str, predictions: Sequence[Prediction]) -> Errors:
     """Mean and largest size of the relative errors of these predictions."""
     gain = [abs(p.gain_error) for p in predictions if p.gain_error is not None]
@@ -153,15 +190,6 @@ def errors_of(method: str, predictions: Sequence[Prediction]) -> Errors:
         float(np.mean(nll)) if nll else None,
         max(nll, default=None),
     )
-
-
-def of_shared_targets(by_method: Mapping[str, Sequence[Prediction]]) -> dict[str, list[Prediction]]:
-    """The predictions of a series for those sizes alone that every method predicts."""
-    shared = set.intersection(*({p.model for p in found} for found in by_method.values()))
-    return {
-        method: [prediction for prediction in found if prediction.model in shared]
-        for method, found in by_method.items()
-    }
 
 
 def power_law(series: Sequence[Run]) -> list[Prediction]:
@@ -280,7 +308,7 @@ def _interval_over_documents(reference: Run, flops_per_token: float) -> Interval
     return bootstrap(statistic, [[document_columns(reference)]]).intervals[0]
 
 
-def _gain_of_sums(reference: Run, flops_per_token: float, groups: Sequence[Group]) -> Array:
+def _gain_of_sums(reference: Run, flops_per_token: float, groups: Sequence[Paired]) -> Array:
     capacity = metric_of("information_capacity", groups[0][0], reference)
     gain: Array = capacity * math.log2(flops_per_token) - reference.bias_bits_per_token
     return gain[:, np.newaxis]

@@ -10,11 +10,14 @@ import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from infocap_tasks import __version__
+from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS
+from infocap_tasks.report.files import whole_file
+from infocap_tasks.report.tables import as_json
 from infocap_tasks.results.run import Run
 
 SCHEMA_VERSION = "0.3.0"
@@ -99,11 +102,28 @@ _TEXTS = frozenset(
 _COUNTS = frozenset({"max_tokens", "active_params", "num_documents"})
 
 
-def column_type(name: str) -> type[str] | type[int] | type[float]:
-    """What a column of ``flat_rows`` holds, also where all of it is unknown."""
+def _column_type(name: str) -> type[str] | type[int] | type[float]:
+    """What a column of ``flat_rows`` holds, even if all of it is unknown."""
     if name in _TEXTS:
         return str
     return int if name in _COUNTS else float
+
+
+def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write ``flat_rows`` to a Parquet file, whole or not at all.
+
+    Raises:
+        InfocapError: it cannot be written.
+    """
+    import pyarrow  # slow to import, and only this format needs it
+    from pyarrow import parquet
+
+    arrow = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    types = {name: _column_type(name) for name in rows[0]}
+    typed = [{k: None if v is None else types[k](v) for k, v in row.items()} for row in rows]
+    schema = pyarrow.schema([(name, arrow[type_]) for name, type_ in types.items()])
+    with whole_file(path) as unfinished:
+        parquet.write_table(pyarrow.Table.from_pylist(typed, schema), unfinished)
 
 
 # ------------------------------------------------------------------ Every Eval Ever
@@ -234,3 +254,59 @@ def faults(content: Mapping[str, Any]) -> list[str] | None:
         return None
     errors = Draft7Validator(schema_json()).iter_errors(content)
     return [f"{error.json_path}: {error.message}" for error in errors]
+
+
+def write_records(runs: Sequence[Run], evaluator: Evaluator, folder: Path) -> tuple[int, list[str]]:
+    """Write a record of each run that is not published, once all of them are known to be valid.
+
+    Returns:
+        The number of records, and a line on each thing that their user should know.
+
+    Raises:
+        InfocapError: there is nothing to write, a record is not valid, or it cannot be written.
+    """
+    own = [run for run in runs if not run.is_published]
+    if not own:
+        raise InfocapError(
+            "--format every_eval_ever is for evaluations of your own, and all rows are published; "
+            "give results of infocap eval, or choose --format csv or parquet"
+        )
+    records = [every_eval_ever(run, evaluator) for run in own]
+    remarks = []
+    if len(own) < len(runs):
+        num_published = len(runs) - len(own)
+        remarks.append(f"{num_published} published rows left out: others evaluated these models")
+    if not _validated(records):
+        remarks.append(
+            "not validated: every-eval-ever is not installed (Python 3.12 or newer; "
+            'pip install "infocap-tasks[export]")'
+        )
+    for record in records:
+        _write(record, folder)
+    return len(records), remarks
+
+
+def _validated(records: Sequence[Record]) -> bool:
+    """Whether the records could be validated.
+
+    Raises:
+        InfocapError: one of them is not valid.
+    """
+    found = [faults(record.content) for record in records]
+    for record, faults_found in zip(records, found, strict=True):
+        if faults_found:
+            raise InfocapError(
+                f"{record.path}: not valid by every-eval-ever, {faults_found[0]}; nothing is "
+                "written. Its schema may have changed: install every-eval-ever 0.3"
+            )
+    return None not in found
+
+
+def _write(record: Record, folder: Path) -> None:
+    path = folder / record.path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InfocapError(f"-o {folder}: cannot be made ({error.strerror})") from error
+    with whole_file(path) as unfinished:
+        unfinished.write_text(as_json(record.content) + "\n", encoding="utf-8")

@@ -1,5 +1,4 @@
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -153,12 +152,6 @@ def test_too_few_models_and_unknown_benchmarks_are_refused():
 def test_the_command_refuses_published_numbers_in_one_line(capsys):
     assert main(["correlate", "--published"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-def test_without_scipy_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy.stats", None)
-    with pytest.raises(InfocapError, match=r"pip install \"infocap-tasks\[report\]\""):
-        correlate(made_up_runs())
 
 
 def test_the_same_seed_gives_the_same_intervals():

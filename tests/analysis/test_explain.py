@@ -7,8 +7,14 @@ from helpers.made_up import documents, run_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infocap_tasks.analysis.compare import explain
-from infocap_tasks.analysis.explain import SOURCES, Factors, capacity, factors_of, shapley_parts
+from infocap_tasks.analysis.compare import (
+    SOURCES,
+    Factors,
+    capacity,
+    explain,
+    factors_of,
+    shapley_parts,
+)
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.figures.explain import waterfall

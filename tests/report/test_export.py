@@ -146,13 +146,6 @@ def test_parquet_has_the_same_types_whatever_is_known(tmp_path):
     assert types["dtype"] == types["corpus_sha256"] == "string"
 
 
-def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    target = str(tmp_path / "flat.parquet")
-    assert main(["export", "--published", "--format", "parquet", "-o", target]) == 2
-    assert 'pip install "infocap-tasks[export]"' in capsys.readouterr().err
-
-
 def test_without_every_eval_ever_it_says_that_nothing_was_checked(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "every_eval_ever.schema", None)
     results = str(write_results(tmp_path, known_run()))

@@ -3,8 +3,10 @@
 import argparse
 
 from infocap_tasks.analysis.compare import explain
-from infocap_tasks.cli.commands.compare import add_pair, select_pair, show
-from infocap_tasks.cli.output import add_output, draws
+from infocap_tasks.cli.commands import new_command
+from infocap_tasks.cli.options import add_pair, select_pair
+from infocap_tasks.cli.output import add_output, deliver, draws
+from infocap_tasks.report.compare import comparison_answer
 from infocap_tasks.report.tables import RENDERERS
 
 _DESCRIPTION = """\
@@ -18,21 +20,16 @@ over all orders of changing them; the parts sum to the difference. The same tabl
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register the command."""
-    parser = commands.add_parser(
-        "explain",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_command(commands, "explain", _DESCRIPTION, run)
     add_pair(parser)
     add_output(parser, list(RENDERERS), chart="draws a waterfall")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Explain, print and draw; the exit status is 1 where a file was left out."""
-    a, b, status = select_pair(options)
+    """Explain and print, and draw if asked; the exit status is 1 if a file was left out."""
+    (a, b), status = select_pair(options)
     comparison = explain(a, b)
-    show(options, a, b, comparison)
+    deliver(options, comparison_answer(a, b, comparison).render)
     if draws(options):
         from infocap_tasks.report.figures.explain import waterfall
         from infocap_tasks.report.figures.style import save

@@ -2,7 +2,6 @@
 
 import argparse
 
-from infocap_tasks.analysis.comparable import remarks
 from infocap_tasks.analysis.leaderboard import SORTABLE, boards
 from infocap_tasks.cli.options import add_results, say, select_runs
 from infocap_tasks.cli.output import add_output, deliver
@@ -11,7 +10,7 @@ from infocap_tasks.report.page.render import page
 
 _DESCRIPTION = """\
 One table for each task, corpus, regime, L and b, for only those compare; one row a model. Published
-rows, which do not say the digest of their texts, join the runs of their task where these are on one
+rows, which do not say the hash of their texts, join the runs of their task where these are on one
 corpus. Ranks are by information capacity, in whatever order --sort puts the rows. The interval
 (95 %, BCa) and the ranks that a model is compatible with come from a bootstrap over documents, in
 which models that were scored on the same documents share the samples. Where results hold no
@@ -45,8 +44,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Rank and print or write; the exit status is 1 where a file was left out."""
     selection = select_runs(options)
-    for line in remarks(selection.runs):
-        say(line)
     ranked = boards(selection.runs, options.sort)
+    for board in ranked:
+        for line in board.group.remarks:
+            say(line)
     deliver(options, lambda name: RENDERERS[name](ranked))
     return selection.status

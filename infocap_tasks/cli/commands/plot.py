@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from infocap_tasks.analysis.correlate import scores_by_benchmark
-from infocap_tasks.analysis.leaderboard import Board, boards
+from infocap_tasks.analysis.leaderboard import Board, board_of
 from infocap_tasks.cli.options import add_results, comparing, say, select_runs
 from infocap_tasks.cli.output import add_output
 from infocap_tasks.report.figures import frontier, series, style
@@ -73,7 +73,7 @@ def _flops(runs: Sequence[Run]) -> "Figure":
 
 def _benchmarks(runs: Sequence[Run]) -> "Figure":
     group = comparing(runs)
-    return benchmarks_figure(group, scores_by_benchmark(group))
+    return benchmarks_figure(group.runs, scores_by_benchmark(group.runs))
 
 
 FIGURES: Mapping[str, Callable[[Sequence[Run]], "Figure"]] = {
@@ -86,8 +86,7 @@ FIGURES: Mapping[str, Callable[[Sequence[Run]], "Figure"]] = {
 
 
 def _board(runs: Sequence[Run]) -> Board:
-    (board,) = boards(comparing(runs))
-    return board
+    return board_of(comparing(runs))
 
 
 def _say_left_out(what: str, names: Sequence[str]) -> None:

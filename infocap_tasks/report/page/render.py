@@ -8,7 +8,6 @@ from string import Template
 from typing import Any
 
 from infocap_tasks import __version__
-from infocap_tasks.analysis.comparable import assumption
 from infocap_tasks.analysis.leaderboard import Board, Row, record
 from infocap_tasks.report.leaderboard import UNKNOWN, Column, known_columns
 from infocap_tasks.report.page.chart import capacity_chart, frontier_chart, look, runtime
@@ -93,10 +92,9 @@ def _board(board_id: str, board: Board) -> str:
         f"Task {shared.task}, regime {shared.regime}, texts cut at {shared.max_tokens} tokens, "
         f"b = {shared.bias_bits_per_token:g} bits per token"
     ).replace("b = -", "b = −")
-    note = assumption([row.run for row in board.rows])
     return f"""<section class="board" id="{board_id}" aria-labelledby="{board_id}-title">
 <h2 id="{board_id}-title">{escape(shared.corpus)}</h2>
-<p class="terms">{escape(terms)}</p>{_paragraph(note)}
+<p class="terms">{escape(terms)}</p>{_paragraph(board.group.assumption)}
 {_filters(board_id, board)}
 <div class="charts">
 {_figure("capacity", "Information capacity over compute", capacity_summary(board))}
