@@ -32,7 +32,7 @@ def result_of(content, metric):
     return result
 
 
-def test_a_record_says_unit_direction_error_and_parameters():
+def test_record_holds_unit_direction_error_and_parameters():
     content = every_eval_ever(known_run(), US, now=1_900_000_000).content
     assert len(content["evaluation_results"]) == len(METRICS)
     bits = result_of(content, "bits_per_byte")
@@ -54,7 +54,7 @@ def test_a_record_says_unit_direction_error_and_parameters():
     assert content["retrieved_timestamp"] == "1900000000"
 
 
-def test_a_run_always_gets_the_same_path_and_others_another():
+def test_path_depends_on_the_run_alone():
     first, again = (every_eval_ever(known_run(), US).path for _ in range(2))
     assert first == again
     assert first != every_eval_ever(known_run(max_tokens=512), US).path
@@ -86,7 +86,7 @@ def test_export_of_a_run_whose_file_has_moved_keeps_its_model_id(tmp_path):
     assert every_eval_ever(run, US).content["model_info"]["id"] == "lab/m-1B"
 
 
-def test_published_rows_are_no_evaluations_of_ours(tmp_path, capsys):
+def test_published_rows_are_not_among_the_records(tmp_path, capsys):
     arguments = ["--published", "--format", "every_eval_ever", "-o", str(tmp_path / "records")]
     assert main(["export", *arguments]) == 2
     assert "choose --format csv or parquet" in capsys.readouterr().err
@@ -97,7 +97,7 @@ def test_published_rows_are_no_evaluations_of_ours(tmp_path, capsys):
     assert json.loads(path.read_text())["model_info"]["name"] == "m-1B"
 
 
-def test_records_are_valid_by_the_package_s_own_schema_and_checks(tmp_path):
+def test_records_pass_the_checks_of_every_eval_ever(tmp_path):
     """As its validator runs them on a submission: schema, bounds, identity and path."""
     pytest.importorskip("every_eval_ever", reason="pip install every-eval-ever (Python 3.12)")
     from every_eval_ever.validator.validation_core import validate_aggregate
@@ -112,7 +112,7 @@ def test_records_are_valid_by_the_package_s_own_schema_and_checks(tmp_path):
         assert (report.errors, report.warnings) == ([], [])
 
 
-def test_faults_are_found():
+def test_faults_are_those_of_the_schema():
     pytest.importorskip("every_eval_ever", reason="pip install every-eval-ever (Python 3.12)")
     content = every_eval_ever(known_run(), US).content
     del content["model_info"]
@@ -126,7 +126,7 @@ def test_parquet_reads_back_in_full_precision(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["flat.parquet"]
 
 
-def test_parquet_has_the_same_types_whatever_is_known(tmp_path):
+def test_parquet_types_do_not_depend_on_what_is_known(tmp_path):
     """Also of columns that are empty, or hold whole numbers only."""
     schemas = []
     for number, fields in enumerate(
@@ -146,7 +146,7 @@ def test_parquet_has_the_same_types_whatever_is_known(tmp_path):
     assert types["dtype"] == types["corpus_sha256"] == "string"
 
 
-def test_without_every_eval_ever_it_says_that_nothing_was_checked(tmp_path, monkeypatch, capsys):
+def test_output_says_so_if_nothing_was_validated(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "every_eval_ever.schema", None)
     results = str(write_results(tmp_path, known_run()))
     target = tmp_path / "records"
@@ -155,7 +155,7 @@ def test_without_every_eval_ever_it_says_that_nothing_was_checked(tmp_path, monk
     assert len(list(target.rglob("*.json"))) == 1
 
 
-def test_what_cannot_be_written_is_said_in_one_line(tmp_path, capsys):
+def test_unwritable_output_is_one_line(tmp_path, capsys):
     assert main(["export", "--published", "--format", "parquet"]) == 2
     nowhere = str(tmp_path / "no" / "flat.parquet")
     assert main(["export", "--published", "--format", "parquet", "-o", nowhere]) == 2
