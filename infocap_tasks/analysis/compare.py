@@ -60,7 +60,7 @@ class Part:
         a: the factor's value in run A, in its unit.
         b: the same in run B.
         information_capacity: its Shapley value.
-        interval: of that, at 95 %; None where the documents are not known.
+        interval: of that, at 95 %; None if the documents are not known.
     """
 
     source: str
@@ -79,8 +79,8 @@ class Comparison:
             known.
         capacity_b: the same of run B.
         difference: in bits per token and doubling of N.
-        interval: of the difference, at 95 %; None where the documents are not known.
-        probability: share of the samples of documents on which A is better, ties shared; None where
+        interval: of the difference, at 95 %; None if the documents are not known.
+        probability: share of the samples of documents on which A is better, ties shared; None if
             the documents are not known.
         num_documents: documents that both runs have.
         parts: by factor; they sum to the difference.
@@ -129,7 +129,7 @@ def compare(a: Run, b: Run, seed: int = 0) -> Comparison:
 
 
 def explain(a: Run, b: Run) -> Comparison:
-    """As ``compare`` where both runs hold documents; else of their totals, without intervals.
+    """As ``compare`` if both runs hold documents; else of their totals, without intervals.
 
     Raises:
         InfocapError: C and H of a run are not known, or documents are but none are shared.
@@ -205,8 +205,7 @@ def factors_of(run: Run) -> Factors:
     if text_size is None or bits_per_byte is None:
         raise InfocapError(
             f"{run.model}: only its information capacity was published, not C and H, so it cannot "
-            "be told where it comes from; choose a run of your own, or a published model that has "
-            "them"
+            "be explained; choose a run of your own, or a published model whose C and H are known"
         )
     return Factors(text_size, bits_per_byte, run.flops_per_token, run.bias_bits_per_token)
 

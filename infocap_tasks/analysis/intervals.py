@@ -1,4 +1,4 @@
-"""Intervals over documents: whole documents are drawn anew, and every sum is made again.
+"""Intervals of values over documents, by resampling whole documents, and from few residuals.
 
 A sample is a weight for each document (how often it was drawn), and a sum over it is weights times
 a column of ``metrics.columns_of``, so all samples are a product of two matrices. This is why it is
@@ -35,7 +35,7 @@ _WEIGHTS_AT_A_TIME = 2**22  # 32 MiB
 
 
 class Interval(NamedTuple):
-    """Where the true value lies at the level."""
+    """The ends of an interval that holds the true value, at its level."""
 
     low: float
     high: float

@@ -31,7 +31,7 @@ SORTABLE = {name: metric.higher_is_better for name, metric in METRICS.items()} |
 
 
 class Row(NamedTuple):
-    """A model on a board; interval and ranks are None where the documents are not known."""
+    """A model on a board; interval and ranks are None if the documents are not known."""
 
     run: Run
     rank: int

@@ -1,12 +1,12 @@
 """The compression gain of one size of a series from another size of it.
 
 Information capacity is the same at all sizes of a series, so G = IC_reference log2 N - b, and
-H = C - G, with the C of the size itself where it is known, else that of the reference (a series
-shares its tokenizer).
+H = C - G, with the C of the size itself if it is known, else that of the reference (a series shares
+its tokenizer).
 
-Held against two baselines, both of which see all other sizes: a power law a N^-p, fitted by least
-squares in logarithms to H where H is known for all of the series, else to G; and the value of the
-size nearest in log N. Relative errors are (predicted - measured) / measured.
+Predictions are compared with two baselines, which use all other sizes: a power law a N^-p, fitted
+by least squares in logarithms to H if it is known for all of the series, else to G; and the value
+of the size nearest in log N. Relative errors are (predicted - measured) / measured.
 """
 
 import math
@@ -49,8 +49,8 @@ class Prediction:
         reference: the size that it is predicted from; None for a baseline.
         flops_per_token: N of the size that is predicted.
         predicted_gain_bits_per_token: G.
-        predicted_nll_bits_per_token: H; None where no C is known.
-        interval: of G, at 95 %; None where neither other sizes nor documents tell.
+        predicted_nll_bits_per_token: H; None if no C is known.
+        interval: of G, at 95 %; None without other sizes and without documents.
         interval_over: ``models``, other sizes of the series, or ``documents``, other texts alone.
         gain_bits_per_token: G as it was measured.
         nll_bits_per_token: H as it was measured.
@@ -68,7 +68,7 @@ class Prediction:
 
     @property
     def nll_interval(self) -> Interval | None:
-        """Of H at 95 %: that of G the other way round, since H = C - G with C as it is taken."""
+        """The 95 % interval of H: that of G mirrored, since H = C - G with a fixed C."""
         if self.interval is None or self.predicted_nll_bits_per_token is None:
             return None
         text_size = self.predicted_gain_bits_per_token + self.predicted_nll_bits_per_token
@@ -86,7 +86,7 @@ class Prediction:
 
 
 class Errors(NamedTuple):
-    """Sizes of the relative errors of a way to predict, over the predictions made with it."""
+    """Absolute relative errors of a method, over the predictions made with it."""
 
     method: str
     num_predictions: int
@@ -122,18 +122,18 @@ def predict_new(
 
 
 def leave_one_out(series: Sequence[Run]) -> dict[str, list[Prediction]]:
-    """Every size predicted from the others alone, in all three ways.
+    """Every size predicted from the others alone, by all three methods.
 
     From information capacity, each size is predicted from each other one. The power law needs two
     others; where there are fewer, its list is empty.
 
     Raises:
-        InfocapError: the series has one size.
+        InfocapError: the series has only one size.
     """
     if len(series) < 2:
         raise InfocapError(
             f"series {series[0].series}: has one size, {series[0].model}, so no prediction can be "
-            "held against a measurement; give results of another size, or ask for a new one with "
+            "compared with a measurement; give results of another size, or ask for a new one with "
             "--target-flops N or --target CONFIG"
         )
     return {
@@ -169,7 +169,7 @@ def _together(series: Sequence[Mapping[str, Sequence[Prediction]]]) -> dict[str,
 def _of_shared_targets(
     by_method: Mapping[str, Sequence[Prediction]],
 ) -> dict[str, list[Prediction]]:
-    """The predictions of a series for those sizes alone that every method predicts."""
+    """The predictions of a series for only the sizes that every method predicts."""
     shared = set.intersection(*({p.model for p in found} for found in by_method.values()))
     return {
         method: [prediction for prediction in found if prediction.model in shared]
@@ -178,7 +178,7 @@ def _of_shared_targets(
 
 
 def errors_of(method: str, predictions: Sequence[Prediction]) -> Errors:
-    """Mean and largest size of the relative errors of these predictions."""
+    """Mean and largest absolute relative error of these predictions."""
     gain = [abs(p.gain_error) for p in predictions if p.gain_error is not None]
     nll = [abs(p.nll_error) for p in predictions if p.nll_error is not None]
     return Errors(
@@ -206,7 +206,7 @@ def power_law(series: Sequence[Run]) -> list[Prediction]:
 
 
 def nearest(series: Sequence[Run]) -> list[Prediction]:
-    """Each size as if it were the one that is nearest in log N."""
+    """Each size as if it were the one nearest in log N."""
     return [
         _baseline(target, _nearest(target, others).compression_gain_bits_per_token)
         for target, others in _each_left_out(series)
@@ -219,7 +219,7 @@ def _each_left_out(series: Sequence[Run]) -> Iterator[tuple[Run, list[Run]]]:
 
 
 def _power_law_at(target: Run, others: Sequence[Run], name: str) -> float | None:
-    """None where the others do not settle two parameters, or have values without a logarithm."""
+    """None if the others do not determine two parameters, or have values without a logarithm."""
     flops = np.array([run.flops_per_token for run in others])
     values = np.array([getattr(run, name) for run in others])
     if len(set(flops)) < 2 or values.min() <= 0:
@@ -315,14 +315,14 @@ def _gain_of_sums(reference: Run, flops_per_token: float, groups: Sequence[Paire
 
 
 def _less(text_size_bits_per_token: float | None, gain_bits_per_token: float) -> float | None:
-    """H = C - G; None where C is not known."""
+    """H = C - G; None if C is not known."""
     if text_size_bits_per_token is None:
         return None
     return text_size_bits_per_token - gain_bits_per_token
 
 
 def _relative(predicted: float | None, measured: float | None) -> float | None:
-    """(predicted - measured) / measured; None where either is not known."""
+    """(predicted - measured) / measured; None if either is not known."""
     if predicted is None or measured is None:
         return None
     return (predicted - measured) / measured

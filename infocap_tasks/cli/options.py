@@ -17,7 +17,7 @@ _PUBLISHED = "published:"
 
 
 class Selection(NamedTuple):
-    """The runs that a command works on, and its exit status: 1 where a file was left out."""
+    """The runs that a command works on, and its exit status: 1 if a file was left out."""
 
     runs: list[Run]
     status: int
@@ -48,7 +48,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
-    """--task and --regime: which runs of the results files count."""
+    """--task and --regime: which runs of the results files to use."""
     parser.add_argument(
         "--task",
         action="append",
@@ -126,7 +126,7 @@ def _select_one(path: str, options: argparse.Namespace) -> Selection:
 def _published_run(model: str) -> Run:
     runs = {run.model: run for run in published_runs()}
     if model not in runs:
-        raise InfocapError(f"{_PUBLISHED}{model}: not published; there are {', '.join(runs)}")
+        raise InfocapError(f"{_PUBLISHED}{model}: not published; choose from {', '.join(runs)}")
     return runs[model]
 
 
@@ -155,7 +155,7 @@ def comparing(runs: Sequence[Run]) -> Group:
 
 
 def say(line: str) -> None:
-    """A remark for people, beside the output."""
+    """Print a remark for people to stderr, so that it does not mix with the output."""
     print(f"infocap: {line}", file=sys.stderr)
 
 
@@ -193,7 +193,7 @@ def _chosen(runs: Sequence[Run], options: argparse.Namespace, series: Sequence[s
         missing = [value for value in wanted if value not in known]
         if missing:
             raise InfocapError(
-                f"--{name} {missing[0]}: no run has it; there are {', '.join(known)}"
+                f"--{name} {missing[0]}: no run has it; choose from {', '.join(known)}"
             )
         if wanted:
             chosen = [run for run in chosen if getattr(run, name) in wanted]

@@ -246,7 +246,7 @@ def _metric_config(run: Run, name: str) -> dict[str, Any]:
 
 
 def faults(content: Mapping[str, Any]) -> list[str] | None:
-    """What the schema of the every-eval-ever package finds wrong; None where it is missing."""
+    """What the schema of the every-eval-ever package finds wrong; None if it is missing."""
     try:
         from every_eval_ever.schema import schema_json
         from jsonschema import Draft7Validator

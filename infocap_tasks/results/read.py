@@ -1,6 +1,6 @@
 """Results files of the harness to runs; below this package nothing reads their JSON.
 
-A run's scores on the harness's standard tasks, from the same file or others, stand beside it as
+A run's scores on the harness's standard tasks, from the same file or others, are its
 benchmarks. Files are read whole or not at all: a complaint names each one that cannot be used, and
 nothing of it is taken.
 """
@@ -34,7 +34,7 @@ def read_runs(paths: Iterable[str | Path], series: Mapping[str, str] | None = No
 
     Args:
         paths: what ``--output_path`` was given, or single files.
-        series: series by model, over the rules of ``series.py``.
+        series: series by model, which override the rules of ``series.py``.
 
     Raises:
         InfocapError: a path does not exist.
@@ -50,7 +50,7 @@ def read_runs(paths: Iterable[str | Path], series: Mapping[str, str] | None = No
     runs, notes = _newest([run for file in read for run in file.runs])
     benchmarks = _benchmarks(read)
     notes += [
-        f"{names[model]}: benchmark scores alone, no run of an infocap task was read"
+        f"{names[model]}: only benchmark scores were read, no run of an infocap task"
         for model in benchmarks.keys() - {run.model for run in runs}
     ]
     found = [
@@ -66,7 +66,7 @@ def read_runs(paths: Iterable[str | Path], series: Mapping[str, str] | None = No
 
 
 def _result_files(paths: Iterable[str | Path]) -> list[Path]:
-    """Files by the harness's names for them, each once; a file that is named itself always."""
+    """Files named as the harness names them, each once; a file that is given itself, always."""
     found: dict[Path, None] = {}
     for given in map(Path, paths):
         if given.is_dir():

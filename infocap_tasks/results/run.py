@@ -54,16 +54,16 @@ class Run:
         regime: how documents are weighted, one of ``metrics.TEXT_SIZES``.
         max_tokens: L, the number of tokens at which texts are cut.
         bias_bits_per_token: b.
-        text_size_bits_per_token: C; None where only G was published.
-        nll_bits_per_token: H; None where only G was published.
+        text_size_bits_per_token: C; None if only G was published.
+        nll_bits_per_token: H; None if only G was published.
         compression_gain_bits_per_token: G = C - H.
         flops_per_token: N.
-        active_params: parameters that one token uses; None where FLOPs were given, not counted.
+        active_params: parameters that one token uses; None if FLOPs were given, not counted.
         information_capacity: IC = (G + b) / log2 N.
         source: the file, or what was published.
-        date: when the run started, in seconds since 1970; None where the file does not say.
+        date: when the run started, in seconds since 1970; None if the file does not say.
         standard_errors: by name of the metric, as far as the file holds them.
-        documents: what each document adds to the sums; None where the file does not hold them.
+        documents: what each document adds to the sums; None if the file does not hold them.
         benchmarks: the model's score on each standard task, by the task's name.
         has_named_documents: whether documents have names of their own, not just numbers, so that
             the same name in another corpus is the same content.
@@ -98,7 +98,7 @@ class Run:
         return self.source.startswith(PUBLISHED)
 
     def metric(self, name: str) -> float | None:
-        """The metric ``name``, in its unit; None where it needs C or H and they are not known."""
+        """The metric ``name``, in its unit; None if it needs C or H and they are not known."""
         if name in _FIELDS:
             value: float | None = getattr(self, name)
             return value

@@ -10,7 +10,7 @@ class Unusable(ValueError):
 
 
 def at(record: Any, *keys: str) -> Any:
-    """The value at the end of a path of keys; None where one of them is missing."""
+    """The value at the end of a path of keys; None if one of them is missing."""
     for key in keys:
         record = record.get(key) if isinstance(record, dict) else None
     return record
@@ -46,7 +46,7 @@ def number(record: Mapping[str, Any], name: str) -> float:
 
 
 def text_or_none(value: Any, name: str) -> str | None:
-    """The value as a text; None where it is not said.
+    """The value as a text; None if it is not said.
 
     Raises:
         Unusable: it is neither.

@@ -43,8 +43,8 @@ def test_format_overrides_the_ending(tmp_path):
     [
         ([], "no results given"),
         (["nowhere"], "no such file or folder"),
-        (["--published", "--task", "x"], "there are infocap_mixed_reference"),
-        (["--published", "--regime", "harness"], "there are reference"),
+        (["--published", "--task", "x"], "choose from infocap_mixed_reference"),
+        (["--published", "--regime", "harness"], "choose from reference"),
         (["--published", "--series", "x"], "DeepSeek-V2"),
         (["--published", "--series", "x.csv"], "cannot be read"),
         (["--published", "-o", "bias.png"], "has no chart"),

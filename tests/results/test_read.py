@@ -144,7 +144,7 @@ def test_file_with_benchmarks_alone_is_noted(content, tmp_path):
     save(tmp_path, content)
     runs, complaints, notes = read_runs([tmp_path])
     assert (runs, complaints) == ([], [])
-    assert "benchmark scores alone" in notes[0]
+    assert "only benchmark scores were read" in notes[0]
 
 
 # ------------------------------------------------------------------ what cannot be read

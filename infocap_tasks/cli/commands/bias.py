@@ -1,4 +1,4 @@
-"""``infocap bias``: the bias that makes series flat."""
+"""``infocap bias``: the bias at which all sizes of a series have one capacity."""
 
 import argparse
 
@@ -10,16 +10,16 @@ from infocap_tasks.report.bias import bias_answer
 from infocap_tasks.report.tables import RENDERERS
 
 _DESCRIPTION = """\
-The bias b at which the information capacity of a series is the same at all its sizes: minus the
+Find the bias b at which all sizes of a series have the same information capacity: minus the
 intercept of the least-squares line of the compression gain on log2 N. With several series, a last
-row pools them: one b, a slope for each series. Give --metadata bias_bits_per_token=B to
-`infocap eval` to score with it.
+row pools them: one b for all, and a slope for each series. To score with this b, give
+--metadata bias_bits_per_token=B to `infocap eval`.
 
-relative_range is (max - min) / mean of the models' information capacity: before, with the b that
-the runs have; after, with the series' own b; pooled, with the b of all series. The interval (95 %)
-is over models: what other sizes would have given, Student's t on the residuals. Two models leave
-no residual and have none. --format json has an interval over texts too, where the results hold the
-documents.
+relative_range is (max - min) / mean of the models' information capacity: before, with the b of the
+runs; after, with the b of the series itself; pooled, with the b of all series. The 95 % interval is
+over models: it says what other sizes would have given, by Student's t on the residuals. Two models
+leave no residual, so they have no interval. --format json adds an interval over texts if the
+results hold the documents.
 """
 
 

@@ -10,10 +10,10 @@ from infocap_tasks.report.compare import comparison_answer
 from infocap_tasks.report.tables import RENDERERS
 
 _DESCRIPTION = """\
-Information capacity of run A less that of run B, over the documents that both have, paired by name:
-the difference with its 95 % interval, the probability that A is better (the share of bootstrap
-samples of documents on which it is), and what each factor adds to it, as `infocap explain`. Both
-must have been measured on the same corpus, cut alike, in one regime.
+Compare run A with run B on the documents that both have, paired by name: the difference of their
+information capacities with its 95 % interval, the probability that A is better (the share of
+bootstrap samples of documents on which it is), and what each factor adds to the difference, as in
+`infocap explain`. Both must have been scored on the same corpus, with the same L and regime.
 """
 
 

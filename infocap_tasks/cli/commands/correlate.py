@@ -17,12 +17,13 @@ from infocap_tasks.report.figures.benchmarks import benchmarks_figure
 from infocap_tasks.report.tables import RENDERERS
 
 _DESCRIPTION = f"""\
-Pearson's, Spearman's and Kendall's coefficient of information capacity, bits per byte and log2 N
-with each benchmark that stands beside the runs, and with the benchmarks' mean: over all models, and
-within series, where each series' mean is taken off both. Intervals (95 %) are percentiles of a
-bootstrap over models, which takes the series' means off each sample anew; {LEAST_MODELS} models at
-least, and for an interval within series {LEAST_DEGREES} more models than series. Scored in one go
-by `infocap eval --tasks infocap_local,arc_easy,hellaswag`.
+Correlate information capacity, bits per byte and log2 N with each benchmark whose scores are in the
+results, and with the mean of the benchmarks: Pearson's, Spearman's and Kendall's coefficients over
+all models, and within series, after subtracting the mean of each series from both sides. The 95 %
+intervals are percentiles of a bootstrap over models, which subtracts the means of each sample's
+series again. At least {LEAST_MODELS} models are needed, and for an interval within series
+{LEAST_DEGREES} more models than series. To score both in one run:
+`infocap eval --tasks infocap_local,arc_easy,hellaswag`.
 """
 
 

@@ -10,10 +10,10 @@ from infocap_tasks.report.compare import comparison_answer
 from infocap_tasks.report.tables import RENDERERS
 
 _DESCRIPTION = """\
-How much of the difference in information capacity between run A and run B comes from the tokenizer
-(text size C), from prediction (bits per byte), from cost (FLOPs N), and from the bias b where it
-differs. A part is a Shapley value: what changing the factor from B's value to A's adds, averaged
-over all orders of changing them; the parts sum to the difference. The same table as
+Explain how much of the difference in information capacity between run A and run B comes from the
+tokenizer (text size C), from prediction (bits per byte), from cost (FLOPs N), and from the bias b
+if it differs. A part is a Shapley value: what changing the factor from B's value to A's adds,
+averaged over all orders of changing them; the parts sum to the difference. The table is that of
 `infocap compare`, also for results without documents, and -o draws it as a waterfall.
 """
 

@@ -14,7 +14,7 @@ _DESCRIPTION = """\
   every_eval_ever  one JSON file a run in the shared format of that name, in the folder -o, as
                    data/infocap-tasks/DEVELOPER/MODEL/UUID.json; validated with the package
                    every-eval-ever (Python 3.12 or newer; pip install "infocap-tasks[export]");
-                   published rows are not among them
+                   published rows are left out
 """
 _RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
 
@@ -34,7 +34,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--relationship",
         choices=_RELATIONSHIPS,
         default="third_party",
-        help="every_eval_ever: how they stand to who made the model (default third_party)",
+        help="every_eval_ever: their relationship to the model's developer (default third_party)",
     )
 
 

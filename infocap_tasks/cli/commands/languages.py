@@ -10,18 +10,18 @@ from infocap_tasks.report.languages import languages_answer
 from infocap_tasks.report.tables import RENDERERS
 
 _DESCRIPTION = """\
-Bits and tokens that a model takes to say the same in each language, and relative to the baseline
-(English: the task or corpus that ends in _en or _en_reference). A language is a task, or a corpus
-where several were scored with one task, as infocap_custom. Corpora whose documents have names of
-their own (corpus_id_field) and share them, as those of infocap_parallel, are parallel: passages are
-paired, and those that are missing or were cut in some language are left out. Of other corpora only
-bits and tokens per byte are compared.
+Measure the bits and tokens that a model takes to say the same in each language, relative to the
+baseline (English: the task or corpus whose name ends in _en or _en_reference). A language is a
+task, or a corpus if several were scored with one task, such as infocap_custom. Corpora are parallel
+if their documents have names of their own (corpus_id_field) and share them, as in infocap_parallel:
+passages are paired, and those that are missing or were cut in some language are left out. Other
+corpora are compared by bits and tokens per byte only.
 
 flops_per_token_times_num_tokens is N times the tokens. It weighs tokens between models; it is not
 what the passages cost, since N is the mean over all positions up to L and passages are shorter.
 
-Linguistic bias is standard deviation over mean of the languages' bits (and of their tokens): 0
-where all languages take the same. Intervals (95 %) are over passages.
+Linguistic bias is the standard deviation over the mean of the languages' bits, or of their tokens:
+0 if all languages take the same. The 95 % intervals are over passages.
 """
 
 

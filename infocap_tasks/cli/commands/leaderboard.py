@@ -10,7 +10,7 @@ from infocap_tasks.report.page.render import page
 
 _DESCRIPTION = """\
 One table for each task, corpus, regime, L and b, for only those compare; one row a model. Published
-rows, which do not say the hash of their texts, join the runs of their task where these are on one
+rows, which do not say the digest of their texts, join the runs of their task where these are on one
 corpus. Ranks are by information capacity, in whatever order --sort puts the rows. The interval
 (95 %, BCa) and the ranks that a model is compatible with come from a bootstrap over documents, in
 which models that were scored on the same documents share the samples. Where results hold no

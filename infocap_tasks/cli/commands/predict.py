@@ -15,20 +15,20 @@ from infocap_tasks.report.tables import RENDERERS
 from infocap_tasks.results.run import Run
 
 _DESCRIPTION = """\
-The compression gain G (and code length H) of the sizes of a series, from one of them:
+Predict the compression gain G and the code length H of the sizes of a series from one of them:
 G = IC_reference log2 N - b, H = C - G. Information capacity is the same at all sizes.
 
-Several series give a table of errors; its last rows are those on the sizes that every method
-predicts, so that methods compare. Of one series (--series NAME), every other size that is known
-is predicted and held against its measurement; below the table, the errors with every size as the
-reference in turn, and those of two baselines that see all other sizes: a power law in N (of H where
-H is known for all, else of G), and the value of the nearest size in log N. Errors are
-(predicted - measured) / measured. Those of G look small, since G is mostly -b: where H is known,
+For several series, print a table of errors; its last rows cover only the sizes that every method
+predicts, so that the methods can be compared. For one series (--series NAME), predict every other
+known size and compare it with its measurement. Below the table are the errors with each size as the
+reference in turn, and those of two baselines that use all other sizes: a power law in N (of H if it
+is known for all sizes, else of G), and the value of the nearest size in log N. An error is
+(predicted - measured) / measured. Errors of G look small, since G is mostly -b: if H is known,
 judge by its errors.
 
-The interval (95 %) is from the scatter of IC over the sizes that are not the target; with fewer
-than two of them, it is over the reference's documents alone, where the results hold them. That of H
-is C less that of G. --format json has the errors of all predictions, one by one.
+The 95 % interval comes from the scatter of IC over the sizes that are not the target; with fewer
+than two of them, it covers only the documents of the reference, if the results hold them. The
+interval of H is C less that of G. --format json lists the error of every prediction.
 """
 
 
@@ -94,7 +94,7 @@ def _reference(series: Sequence[Run], name: str | None) -> Run:
 
 
 def _target(options: argparse.Namespace, reference: Run) -> tuple[str, float]:
-    """Name and FLOPs per token of the size to predict, counted as those of the reference were."""
+    """Name and FLOPs per token of the size to predict, counted like those of the reference."""
     if options.target_flops is not None:
         return f"{options.target_flops:.4g} FLOPs per token", options.target_flops
     from transformers.utils import logging
@@ -103,7 +103,7 @@ def _target(options: argparse.Namespace, reference: Run) -> tuple[str, float]:
     from infocap_tasks.flops.published import reference_flops_per_token
     from infocap_tasks.models.pretrained import Pretrained, load_config
 
-    logging.set_verbosity_error()  # remarks on fields that do not bear on FLOPs
+    logging.set_verbosity_error()  # it warns of fields that do not affect FLOPs
     model = Pretrained.from_file_or_id(options.target, options.trust_remote_code)
     if reference.regime != "reference":
         return options.target, count_model(model, reference.max_tokens).flops_per_token
