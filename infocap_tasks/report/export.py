@@ -102,7 +102,7 @@ _TEXTS = frozenset(
 _COUNTS = frozenset({"max_tokens", "active_params", "num_documents"})
 
 
-def _column_type(name: str) -> type[str] | type[int] | type[float]:
+def column_type(name: str) -> type[str] | type[int] | type[float]:
     """What a column of ``flat_rows`` holds, even if all of it is unknown."""
     if name in _TEXTS:
         return str
@@ -119,7 +119,7 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     from pyarrow import parquet
 
     arrow = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
-    types = {name: _column_type(name) for name in rows[0]}
+    types = {name: column_type(name) for name in rows[0]}
     typed = [{k: None if v is None else types[k](v) for k, v in row.items()} for row in rows]
     schema = pyarrow.schema([(name, arrow[type_]) for name, type_ in types.items()])
     with whole_file(path) as unfinished:

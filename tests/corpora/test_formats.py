@@ -211,12 +211,13 @@ def test_one_line_of_50_MB(tmp_path):
 _READ_AND_TELL_MEMORY = """
 import resource, sys
 from pathlib import Path
+from infocap_tasks import InfocapError
 from infocap_tasks.corpora.formats import read_texts
 from infocap_tasks.corpora.text import Fields
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     sum(len(load().text) for load in read_texts(Path(sys.argv[1]), Fields()))
-except SystemExit as error:
+except InfocapError as error:
     print(error)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """

@@ -63,9 +63,3 @@ def test_a_slow_tokenizer_is_refused():
     slow = Slow(tokenizer_object=byte_tokenizer().backend_tokenizer)
     with pytest.raises(InfocapError, match="slow one, without offsets"):
         require_offsets(slow)
-
-
-def test_errors_are_value_errors_and_end_a_run_in_one_line():
-    assert issubclass(InfocapError, ValueError)
-    assert issubclass(InfocapError, SystemExit)
-    assert InfocapError("said").code == "said"
