@@ -1,13 +1,15 @@
 """Texts and a model in, a run out: what ``infocap eval`` does, for notebooks and scripts."""
 
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lm_eval import simple_evaluate
+from lm_eval import __version__ as harness_version
+from lm_eval import evaluate
 from lm_eval.api.model import LM
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
@@ -76,36 +78,33 @@ def score(
         "bias_bits_per_token": bias_bits_per_token,
         **({} if flops_per_token is None else {"flops_per_token": flops_per_token}),
     }
-    options = {"cache": str(cache)} if cache else {}
+    of_ours: dict[str, Any] = {"tokenizer": tokenizer, "batch_size": batch_size}
+    of_ours |= {"cache": str(cache)} if cache else {}
     with TemporaryDirectory(prefix="infocap-") as name:
         folder = Path(name)
         settings["corpus_path"] = _write_texts(texts, folder)
         if isinstance(model, str):
-            scored = _named(model, tokenizer, options | {"dtype": dtype})
+            scored = _named(model, of_ours | {"dtype": dtype}, device)
         elif isinstance(model, LM):
             scored = _ready(model, tokenizer, folder)
         else:
-            lm = InfocapHF(model, tokenizer=tokenizer, batch_size=batch_size, **options)
-            scored = _ready(lm, tokenizer, folder)
-        results = _evaluate(scored, _TASKS[regime], settings, batch_size, device)
+            scored = _ready(InfocapHF(model, **of_ours), tokenizer, folder)
+        results = _evaluate(scored, _TASKS[regime], settings)
         return _run_of(results, folder)
 
 
 class _Scored(NamedTuple):
-    """A model as the harness takes it, its arguments, and what the task must know of it."""
+    """A model, its arguments for the record, and what the task must know of it."""
 
-    model: str | LM
+    load: Callable[[], LM]
     arguments: dict[str, Any]
     metadata: dict[str, Any]
 
 
-def _named(model: str, tokenizer: Any, options: dict[str, Any]) -> _Scored:
-    arguments = {"pretrained": model, **options} | ({"tokenizer": tokenizer} if tokenizer else {})
-    return _Scored(
-        "infocap-hf",
-        arguments,
-        arguments | {"takes_token_ids": True, "bos_policy": InfocapHF.bos_policy},
-    )
+def _named(model: str, options: dict[str, Any], device: str | None) -> _Scored:
+    arguments = {"pretrained": model, **options}
+    placed = arguments | ({"device": device} if device else {})
+    return _Scored(lambda: InfocapHF(**placed), arguments, arguments | _OF_OUR_BACKEND)
 
 
 def _ready(model: LM, tokenizer: Any, folder: Path) -> _Scored:
@@ -128,8 +127,36 @@ def _ready(model: LM, tokenizer: Any, folder: Path) -> _Scored:
         metadata |= _OF_OUR_BACKEND
     if tokenizer:
         metadata["tokenizer"] = tokenizer
-    # The harness only writes down the arguments of a model that is ready.
-    return _Scored(model, {"pretrained": name}, metadata)
+    return _Scored(lambda: model, {"pretrained": name}, metadata)
+
+
+def _evaluate(scored: _Scored, task: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """The harness's results of one task of ours, with what its command adds to them.
+
+    Not by ``simple_evaluate``: it sets the caller's seeds and takes seconds to list what is
+    installed.
+    """
+    date = time.time()
+    manager = TaskManager(
+        include_path=str(task_configs_dir()),
+        include_defaults=False,
+        metadata=scored.metadata | settings,
+    )
+    tasks = manager.load([task])  # before the weights, so that a wrong setting is found at once
+    model = scored.load()
+    results = evaluate(model, task_dict=tasks, log_samples=False)
+    if results is None:
+        raise InfocapError(
+            "score: this process does not report; for several processes run "
+            "torchrun -m infocap_tasks eval"
+        )
+    config = {
+        "model": "infocap-hf" if isinstance(model, InfocapHF) else type(model).__name__,
+        "model_args": scored.arguments,
+    }
+    if isinstance(model, HFLM):
+        config |= model.get_model_info()
+    return {**results, "config": config, "date": date, "lm_eval_version": harness_version}
 
 
 def _write_texts(texts: Iterable[str], folder: Path) -> str:
@@ -142,7 +169,7 @@ def _write_texts(texts: Iterable[str], folder: Path) -> str:
         for number, text in enumerate(texts, start=1):
             if not isinstance(text, str):
                 raise InfocapError(
-                    f"text {number}: is a {type(text).__name__}; give texts as strings"
+                    f"text {number}: is of type {type(text).__name__}; give texts as strings"
                 )
             file.write(json.dumps({"text": text}) + "\n")
     if not number:
@@ -150,41 +177,8 @@ def _write_texts(texts: Iterable[str], folder: Path) -> str:
     return str(path)
 
 
-def _evaluate(
-    scored: _Scored,
-    task: str,
-    settings: dict[str, Any],
-    batch_size: int | str,
-    device: str | None,
-) -> Any:
-    """The harness's results of one task of ours; None in a process that does not report."""
-    manager = TaskManager(
-        include_path=str(task_configs_dir()),
-        include_defaults=False,
-        metadata=scored.metadata | settings,
-    )
-    return simple_evaluate(
-        scored.model,
-        model_args=scored.arguments,
-        # Built before the weights load, so that a wrong setting is found at once.
-        tasks=list(manager.load([task])["tasks"].values()),
-        batch_size=batch_size,
-        device=device,
-        log_samples=False,
-        random_seed=None,  # nothing is drawn here, so the caller's seeds stay
-        numpy_random_seed=None,
-        torch_random_seed=None,
-        fewshot_random_seed=None,
-    )
-
-
-def _run_of(results: Any, folder: Path) -> Run:
+def _run_of(results: dict[str, Any], folder: Path) -> Run:
     """The run in the harness's results, read as a results file is."""
-    if results is None:
-        raise InfocapError(
-            "score: this process does not report; for several processes run "
-            "torchrun -m infocap_tasks eval"
-        )
     path = folder / "results.json"
     path.write_text(json.dumps(results, default=handle_non_serializable), "utf-8")
     (run,) = read_runs([path]).runs

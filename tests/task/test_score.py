@@ -124,7 +124,7 @@ def test_nothing_is_left_behind_but_the_cache(tiny_model, tmp_path, monkeypatch,
     [
         ("one text", {}, "one string was given"),
         ([], {}, "none was given"),
-        (["fine", 3], {}, "text 2: is a int"),
+        (["fine", 3], {}, "text 2: is of type int"),
         (["fine enough"], {"regime": "other"}, "give one of harness, reference"),
         (["fine enough"], {"max_tokens": 1}, "max_tokens=1: must be"),
     ],
