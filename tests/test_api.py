@@ -267,7 +267,7 @@ def test_published_rows_that_give_way_are_a_warning_at_the_caller():
     with pytest.warns(UserWarning, match="published") as warned:
         fits = fit_bias([mine, *published_runs()])
     assumed, left_out = (str(warning.message) for warning in warned)
-    assert "38 published rows do not say the digest of their texts" in assumed
+    assert "38 published rows do not say the hash of their texts" in assumed
     assert "Qwen3-8B-Base give way" in left_out
     assert {warning.filename for warning in warned} == {__file__}
     assert next(fit for fit in fits if fit.series == "Qwen3-Base").num_models == 5

@@ -182,4 +182,6 @@ def _run_of(results: dict[str, Any], folder: Path) -> Run:
     path = folder / "results.json"
     path.write_text(json.dumps(results, default=handle_non_serializable), "utf-8")
     (run,) = read_runs([path]).runs
-    return replace(run, source="score")
+    # The file of the texts is gone by then.
+    corpus = {**run.provenance.corpus, "source": "texts given to score"}
+    return replace(run, source="score", provenance=replace(run.provenance, corpus=corpus))
