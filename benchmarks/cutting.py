@@ -4,9 +4,9 @@
 
 The tokenizer is SmolLM2's (the demo's model) unless another is named. One by one is how the
 definition reads: tokenise the whole text with offsets, then the prefix that ends with token L, one
-call a text. That both ways give the same documents is checked, but for the few that end some tokens
-behind token L. The texts are those of infocap_pycode and infocap_pydocs, and short ones made of
-their paragraphs.
+call a text. Both ways must give the same documents, except for the few that end some tokens after
+token L. The texts are those of infocap_pycode and infocap_pydocs, and short ones made of their
+paragraphs.
 """
 
 import sys
@@ -17,7 +17,8 @@ from transformers import PreTrainedTokenizerBase
 
 from infocap_tasks.cli.demo import prepare_model
 from infocap_tasks.corpora.corpus import open_corpus
-from infocap_tasks.corpora.formats import Text
+from infocap_tasks.corpora.records import StandardLibrary
+from infocap_tasks.corpora.text import Text
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.models.pretrained import Pretrained, load_tokenizer
 from infocap_tasks.paths import cache_dir
@@ -68,7 +69,7 @@ def main() -> None:
         else str(prepare_model(cache_dir() / "demo" / "SmolLM2-135M-Instruct"))
     )
     tokenizer = load_tokenizer(Pretrained(name))
-    corpora = {name: list(open_corpus({"corpus": name})) for name in ("pycode", "pydocs")}
+    corpora = {name: list(open_corpus(StandardLibrary(name))) for name in ("pycode", "pydocs")}
     corpora["paragraphs"] = paragraphs([t for texts in corpora.values() for t in texts])
     print("| texts | number | MB | one by one, s | together, s | ratio |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")

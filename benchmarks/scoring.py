@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from helpers.models import byte_tokenizer
 
 from infocap_tasks.backend.infocap_hf import InfocapHF
+from infocap_tasks.backend.windows import Window
 
 TOKENS = 1024
 SEQUENCES = 2  # of a batch, for the methods that make logits
@@ -94,8 +95,15 @@ def limit(model: torch.nn.Module) -> Callable[[Requests], None]:
 
 def infocap(model: torch.nn.Module) -> Callable[[Requests], None]:
     lm = InfocapHF(model, tokenizer=byte_tokenizer(), max_length=TOKENS, batch_size=SEQUENCES)
-    assert lm.scoring_method == "blockwise"
-    return lambda requests: lm._answers(requests, False, True)
+    scorer = lm.scorer
+    assert scorer is not None
+    assert scorer.engine.method == "blockwise"
+
+    def run(requests: Requests) -> None:
+        windows = [Window(tuple(context), tuple(ids)) for _, context, ids in requests]
+        scorer.answers(windows, want_greedy=False, quiet=True)
+
+    return run
 
 
 def stock(model: torch.nn.Module) -> Callable[[Requests], None]:

@@ -17,3 +17,17 @@ class FaultyFiles(InfocapError):
 def one_line(error: Exception) -> str:
     """What another library's error says, on one line and at most 300 characters of it."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def missing_package(package: str, extra: str, purpose: str) -> InfocapError:
+    """The error to raise where ``purpose`` needs a package that an extra of ours brings.
+
+    Args:
+        package: Name of the package that is not installed, such as ``"matplotlib"``.
+        extra: Extra of infocap-tasks that installs it, such as ``"report"``.
+        purpose: What needs it, as the subject of the sentence, such as ``"The page"``.
+    """
+    return InfocapError(
+        f"{purpose} needs the package {package}, which is not installed; "
+        f'run `pip install "infocap-tasks[{extra}]"`'
+    )

@@ -1,4 +1,4 @@
-"""The harness seam for models: ``infocap-hf``, and the scorer that it stands on."""
+"""The harness seam for models, ``infocap-hf``, and below it the scorer and its engine."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Finished answers of a model on disk, so that a killed run goes on where it was.
+"""Finished answers of a model on disk, so that a killed run can be resumed.
 
 One SQLite file for each model and process, named by the fingerprint of all that an answer depends
 on. A batch's answers are written in one transaction: they are there as a whole or not at all.
@@ -21,19 +21,19 @@ _FORMAT = "<d?"  # log-likelihood in nats, float64; whether each token was the l
 
 
 class Answer(NamedTuple):
-    """What a model says to one request: nats, and whether it would have written the same."""
+    """Log-likelihood of a continuation in nats, and whether greedy decoding would write it."""
 
     loglikelihood_nats: float
     is_greedy: bool
 
 
 def request_key(kind: str, context: Sequence[int], continuation: Sequence[int]) -> bytes:
-    """What tells one request from another: what is asked, and the token ids."""
+    """SHA-256 of what is asked and of the token ids."""
     return hashlib.sha256(json.dumps([kind, context, continuation]).encode()).digest()
 
 
 class AnswerStore:
-    """The answers of one model: those of all earlier processes are read, ours are added.
+    """The answers of one model: reads those of all processes, adds those of this one.
 
     Raises:
         InfocapError: the folder cannot be written, or the disk is full.
@@ -55,11 +55,11 @@ class AnswerStore:
         return len(self._answers)
 
     def get(self, key: bytes) -> Answer | None:
-        """The answer to a request, if there is one."""
+        """The answer to a request, or None."""
         return self._answers.get(key)
 
     def add(self, answers: Mapping[bytes, Answer]) -> None:
-        """Keep the answers of a batch, on disk when this returns."""
+        """Store the answers of a batch, which are on disk when this returns."""
         rows = [(key, _packed(key, answer)) for key, answer in answers.items()]
         try:
             with self._connection:
@@ -72,7 +72,7 @@ class AnswerStore:
         self._answers.update(answers)
 
     def _read(self, path: Path, is_own: bool) -> None:
-        # Not read-only: what a killed process left unfinished is rolled back when it is opened.
+        # Not read-only: opening a file rolls back what a killed process left unfinished.
         connection = sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=60)
         try:
             (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
@@ -90,7 +90,7 @@ class AnswerStore:
             connection.close()
 
     def _set_aside(self, path: Path, error: Exception, is_own: bool) -> None:
-        if not is_own:  # its own process moves it; here it is only not trusted
+        if not is_own:  # the process that writes this file moves it; the others ignore it
             log.warning("cache file %s is damaged (%s) and not used", path, error)
             return
         aside = path.with_name(f"{path.name}.damaged")

@@ -46,7 +46,7 @@ class Head:
         return cls(module.weight, module.bias, scale / divisor, cap)
 
     def first(self, vocabulary_size: int | None) -> "Head":
-        """The head without the rows behind the first ``vocabulary_size``; as it is for None."""
+        """The head of the first ``vocabulary_size`` rows; all of them for None."""
         bias = None if self.bias is None else self.bias[:vocabulary_size]
         return replace(self, weight=self.weight[:vocabulary_size], bias=bias)
 
@@ -127,7 +127,8 @@ def _score_rows(
     of_token = head.logits_of(hidden, tokens)
     for first in range(0, len(head.weight), _BLOCK):
         logits = head.logits(hidden, first, first + _BLOCK)
-        # The token's own logit in the same precision above and below the line of its probability.
+        # The token's own logit in the same precision in the numerator and the denominator, or its
+        # probability could exceed 1.
         (here,) = torch.nonzero((tokens >= first) & (tokens < first + _BLOCK), as_tuple=True)
         if as_model_rounds:
             of_token[here] = logits[here, tokens[here] - first]
@@ -149,9 +150,9 @@ def _score_rows(
 
 @torch.no_grad()
 def score_logits(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> TokenScores:
-    """The same from a model's own ``logits`` (any, vocabulary), at some of its rows, in chunks."""
+    """Scores of ``tokens`` from a model's own ``logits`` (any, vocabulary) at ``rows`` of them."""
     parts = []
-    for first in range(0, len(tokens), _ROWS):
+    for first in range(0, len(tokens), _ROWS):  # float32 copies of a few rows at a time
         chunk = logits[rows[first : first + _ROWS]].float()
         chosen = tokens[first : first + _ROWS].to(chunk.device)
         of_token = chunk.gather(1, chosen[:, None])[:, 0]

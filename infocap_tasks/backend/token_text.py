@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 
 class TokenAnswer(NamedTuple):
-    """What a backend answers that scored the ids; to the harness a pair as any other."""
+    """The answer of a backend that scored the ids; to the harness a pair like any other."""
 
     loglikelihood_nats: float
     is_greedy: bool

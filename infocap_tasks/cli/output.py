@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.report.figures import style
+from infocap_tasks.report.figures.style import SUFFIXES, is_figure, require_matplotlib
 from infocap_tasks.report.files import whole_file
 
 FOLDER_FORMAT = "every_eval_ever"  # -o is a folder
@@ -25,11 +25,11 @@ def add_output(
     """--format and -o.
 
     Args:
-        parser: of the command.
-        formats: the default first; a command without any only draws, and -o must be given.
-        chart: says what is drawn where -o names an image.
+        parser: The parser of the command.
+        formats: The default first; a command without any only draws, and -o must be given.
+        chart: What the command draws if -o names a figure; None if it draws nothing.
     """
-    drawn = [f"{', '.join(style.SUFFIXES)} {chart}"] if chart else []
+    drawn = [f"{', '.join(SUFFIXES)} {chart}"] if chart else []
     written = [f"write to this file, by its ending ({', '.join(_suffixes(formats))})"]
     if formats:
         parser.add_argument(
@@ -51,16 +51,16 @@ def add_output(
 
 
 def draws(options: argparse.Namespace) -> bool:
-    """Whether -o names an image."""
-    return options.output is not None and options.output.suffix.lower() in style.SUFFIXES
+    """Whether -o names a figure."""
+    return options.output is not None and is_figure(options.output)
 
 
 def check_output(options: argparse.Namespace) -> None:
-    """Refuse an impossible --format and -o before anything is read.
+    """Refuse an impossible --format or -o before anything is read.
 
     Raises:
-        InfocapError: the ending of -o is unknown or not that of --format, -o is a folder or lies in
-            none, or the command has no chart to draw there.
+        InfocapError: the ending of -o is unknown or not that of --format, -o is a folder or its
+            folder is missing, the command draws nothing, or matplotlib is missing.
     """
     path: Path | None = getattr(options, "output", None)
     if path is None or options.format == FOLDER_FORMAT:
@@ -70,7 +70,7 @@ def check_output(options: argparse.Namespace) -> None:
     if not draws(options):
         _check_ending(options, path)
     elif options.has_chart:
-        style.require(path)
+        require_matplotlib()
     else:
         raise InfocapError(
             f"-o {path}: infocap {options.command} has no chart; "
@@ -91,19 +91,19 @@ def _check_ending(options: argparse.Namespace, path: Path) -> None:
             "--format"
         )
     if not given and by_ending not in options.formats:
-        known = [*_suffixes(options.formats), *(sorted(style.SUFFIXES) * options.has_chart)]
+        known = [*_suffixes(options.formats), *(sorted(SUFFIXES) * options.has_chart)]
         remedy = "rename it, or add --format" if options.formats else "rename it"
         raise InfocapError(f"-o {path}: ends in none of {', '.join(known)}; {remedy}")
 
 
 def chosen_format(options: argparse.Namespace) -> str:
-    """What --format says, else the ending of -o, else the command's first one."""
+    """The format that --format names, else the ending of -o, else the command's first one."""
     ending = options.output.suffix.lower() if options.output else ""
     return str(options.format or _FORMAT_OF_SUFFIX.get(ending, options.formats[0]))
 
 
 def deliver(options: argparse.Namespace, render: Callable[[str], str]) -> None:
-    """Print what ``render(format)`` makes, or write it to -o; beside a chart it is printed."""
+    """Print what ``render(format)`` makes, or write it to -o unless -o names a figure."""
     text = render(chosen_format(options))
     if options.output is None or draws(options):
         print(text)
@@ -112,7 +112,7 @@ def deliver(options: argparse.Namespace, render: Callable[[str], str]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file of text, whole or not at all.
+    """Write a text file, whole or not at all.
 
     Raises:
         InfocapError: it cannot be written.

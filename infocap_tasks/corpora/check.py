@@ -11,7 +11,7 @@ import regex
 from tqdm import tqdm
 
 from infocap_tasks.corpora.corpus import Corpus
-from infocap_tasks.corpora.formats import Load, Text, refuse_unusable, utf8
+from infocap_tasks.corpora.text import Load, Text, refuse_unusable, utf8
 from infocap_tasks.errors import InfocapError
 
 VERY_SHORT_CHARACTERS = 16

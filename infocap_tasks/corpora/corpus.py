@@ -1,4 +1,4 @@
-"""Where texts come from: the hub, a file of one's own, the standard library; with provenance."""
+"""Where texts come from: the hub, a file of the user's, the standard library; with provenance."""
 
 import hashlib
 import logging
@@ -10,27 +10,27 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from infocap_tasks.corpora.formats import (
-    Fields,
-    Load,
-    Text,
-    read_texts,
-    require_form,
-    shown,
-    text_files_in,
-)
+from infocap_tasks.corpora.formats import read_texts, require_form, text_files_in
 from infocap_tasks.corpora.hub import download
+from infocap_tasks.corpora.records import (
+    Copy,
+    CorpusRecord,
+    File,
+    Hub,
+    Packaged,
+    Sample,
+    StandardLibrary,
+)
 from infocap_tasks.corpora.standard_library import module_sources, pydoc_topics, python_version
+from infocap_tasks.corpora.text import Fields, Load, Text, shown
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 
 log = logging.getLogger("lm_eval.infocap_tasks")
 
-_TEXT = Fields()
-
 
 class Corpus(ABC):
-    """Texts that can be read again and again, in one order, without holding them in memory."""
+    """Texts that can be read repeatedly, in one order, without holding them all in memory."""
 
     name: str
     source: str
@@ -63,7 +63,10 @@ class Corpus(ABC):
 
     @cached_property
     def num_documents(self) -> int | None:
-        """How many texts there are; None, with a warning, where the file is damaged further on."""
+        """How many texts there are; None, with a warning, where the file is damaged further on.
+
+        Called after scoring, so it must not raise.
+        """
         try:
             return len(self)
         except InfocapError as error:
@@ -116,7 +119,7 @@ class FileCorpus(Corpus):
         InfocapError: it is missing or of unknown form; when reading, it is empty or damaged.
     """
 
-    def __init__(self, path: Path, fields: Fields = _TEXT, source: str = "") -> None:
+    def __init__(self, path: Path, fields: Fields, source: str = "") -> None:
         self._path = path
         self._fields = fields
         self.name = shown(Path(path.name))
@@ -154,9 +157,10 @@ class FileCorpus(Corpus):
         return whole.hexdigest()
 
     def record(self) -> dict[str, Any]:
-        """Provenance, with the field that names the documents; None where there is no field.
+        """Provenance, with the field that names the documents.
 
-        Then those of a folder have their files' names, all others are only numbered.
+        None where there is no such field: the documents of a folder then have the names of their
+        files, all others are numbered.
         """
         return super().record() | {"id_field": self._fields.document_id}
 
@@ -173,20 +177,22 @@ class HubCorpus(FileCorpus):
     """A file of a dataset repository on the hub.
 
     Raises:
-        InfocapError: it cannot be had; the message says why and what to do.
+        InfocapError: the download failed; the message says why and what to do.
     """
 
     def __init__(self, repository: str, file: str, revision: str = "main") -> None:
         downloaded = download(repository, file, revision)
         self._hub = {"repository": repository, "file": file, "commit": downloaded.commit}
-        super().__init__(downloaded.path, source=f"{repository}/{file}@{downloaded.commit}")
+        super().__init__(
+            downloaded.path, Fields(), source=f"{repository}/{file}@{downloaded.commit}"
+        )
 
     def record(self) -> dict[str, Any]:
         """Provenance, with the commit that the revision stood for."""
         return super().record() | self._hub
 
 
-class Sample(Corpus):
+class SampleCorpus(Corpus):
     """The first texts of a corpus, or as many drawn by a seed without repetition, in its order."""
 
     def __init__(self, corpus: Corpus, max_documents: int, seed: int | None) -> None:
@@ -219,80 +225,43 @@ class Sample(Corpus):
         return self._corpus.sha256
 
     def record(self) -> dict[str, Any]:
-        """Provenance of the corpus, and what tells this sample."""
+        """Provenance of the corpus, and what defines the sample."""
         return self._corpus.record() | {"max_documents": self._max_documents, "seed": self._seed}
 
 
-def _copy_of(file: Path, metadata: Mapping[str, Any]) -> Corpus:
-    """The user's copy of a file on the hub, or the one of that name in the user's folder."""
-    given = Path(str(metadata["corpus_path"])).expanduser()
-    for path in (given / file, given / file.name):
-        if path.is_file():
-            return _users_file({**metadata, "corpus_path": path})
-    if given.name.split(".")[0] != file.stem:
-        log.warning("corpus_path=%s stands in for %s, which has another name", given, file)
-    return _users_file(metadata)
-
-
-def _users_file(metadata: Mapping[str, Any]) -> Corpus:
-    if "corpus_path" not in metadata:
-        raise InfocapError(
-            "no corpus_path given: add --metadata corpus_path=FILE.jsonl "
-            "(one JSON object a line, the text in its field 'text' or in text_field=NAME)"
-        )
-    given = metadata.get("corpus_id_field")
-    fields = Fields(str(metadata.get("text_field", "text")), None if given is None else str(given))
-    return FileCorpus(Path(str(metadata["corpus_path"])).expanduser(), fields)
-
-
-CORPORA: Mapping[str, Callable[[Mapping[str, Any]], Corpus]] = {
-    "pydocs": lambda _: StandardLibraryCorpus("pydocs", "pydoc_data.topics", pydoc_topics),
-    "pycode": lambda _: StandardLibraryCorpus("pycode", "standard library modules", module_sources),
-    "file": _users_file,
+CORPORA: Mapping[str, Callable[[], Corpus]] = {
+    "pydocs": lambda: StandardLibraryCorpus("pydocs", "pydoc_data.topics", pydoc_topics),
+    "pycode": lambda: StandardLibraryCorpus("pycode", "standard library modules", module_sources),
 }
 
 
-def open_corpus(metadata: Mapping[str, Any]) -> Corpus:
-    """The corpus that a task's metadata names in ``corpus``, or the sample of it that is wanted.
-
-    ``corpus`` is one of ``CORPORA``, a file of its own ``{path: …, text_field: …, id_field: …}``,
-    one that is shipped beside the tasks ``{packaged: …, id_field: …}``, or one on the hub
-    ``{repository: …, file: …}``, which the user's ``corpus_path`` stands in for and ``corpus_file``
-    and ``corpus_revision`` change. ``max_documents`` takes the first texts, or with ``seed`` a
-    random sample.
+def open_corpus(record: CorpusRecord) -> Corpus:
+    """The corpus that a record names; a file on the hub is downloaded.
 
     Raises:
-        InfocapError: the name is unknown, or the corpus cannot be read.
+        InfocapError: the file is missing or of unknown form, or the download failed.
     """
-    corpus = _whole_corpus(metadata.get("corpus"), metadata)
-    max_documents, seed = metadata.get("max_documents"), metadata.get("seed")
-    if max_documents is None:
-        return corpus  # a seed alone may be the model's own argument
-    if not _is_integer(max_documents) or max_documents < 1:
-        raise InfocapError(f"max_documents={max_documents}: must be a whole number of at least 1")
-    if seed is not None and not _is_integer(seed):
-        raise InfocapError(f"seed={seed}: must be a whole number")
-    return Sample(corpus, max_documents, seed)
+    match record:
+        case Sample(of, max_documents, seed):
+            return SampleCorpus(open_corpus(of), max_documents, seed)
+        case StandardLibrary(name):
+            return CORPORA[name]()
+        case File(path, fields):
+            return FileCorpus(path, fields)
+        case Packaged(file, id_field):
+            source = f"infocap-tasks: task_configs/{file}"
+            return FileCorpus(task_configs_dir() / file, Fields(document_id=id_field), source)
+        case Hub(repository, file, revision):
+            return HubCorpus(repository, file, revision)
+        case Copy(file, path, fields):
+            return FileCorpus(_copy_of(Path(file), path), fields)
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _whole_corpus(named: Any, metadata: Mapping[str, Any]) -> Corpus:
-    if isinstance(named, Mapping) and "path" in named:
-        fields = Fields(str(named.get("text_field", "text")), named.get("id_field"))
-        return FileCorpus(Path(str(named["path"])).expanduser(), fields)
-    if isinstance(named, Mapping) and "packaged" in named:
-        fields = Fields(document_id=named.get("id_field"))
-        source = f"infocap-tasks: task_configs/{named['packaged']}"
-        return FileCorpus(task_configs_dir() / named["packaged"], fields, source)
-    if isinstance(named, Mapping) and {"repository", "file"} <= set(named):
-        if "corpus_path" in metadata:
-            return _copy_of(Path(str(named["file"])), metadata)
-        file = str(metadata.get("corpus_file", named["file"]))
-        revision = str(metadata.get("corpus_revision", "main"))
-        return HubCorpus(str(named["repository"]), file, revision)
-    if not isinstance(named, str) or named not in CORPORA:
-        raise InfocapError(f"corpus={named}: unknown; known corpora are {', '.join(CORPORA)}")
-    return CORPORA[named](metadata)
+def _copy_of(file: Path, given: Path) -> Path:
+    """The user's copy of a file on the hub: what was given, or the file in a folder given."""
+    for path in (given / file, given / file.name):
+        if path.is_file():
+            return path
+    if given.name.split(".")[0] != file.stem:
+        log.warning("corpus_path=%s stands in for %s, which has another name", given, file)
+    return given

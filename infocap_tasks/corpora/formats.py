@@ -1,85 +1,30 @@
-"""One text of a corpus, and the file forms that texts are read from, as streams."""
+"""The forms of files that texts are read from, each as a stream: one text in memory at a time."""
 
 import gzip
-import json
 import os
-import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 import jsonlines
 import pyarrow
 import pyarrow.parquet
 
+from infocap_tasks.corpora.json_array import array_items
+from infocap_tasks.corpora.text import (
+    MAX_TEXT_BYTES,
+    Fields,
+    Load,
+    Text,
+    refuse_too_long,
+    shown,
+    utf8,
+)
 from infocap_tasks.errors import InfocapError
-
-# Text behind this is refused: a compressed file of a few kB can hold one line of many GB.
-MAX_TEXT_BYTES = 2**27
-_CHUNK_CHARACTERS = 2**20
-_JSON_SPACE = re.compile(r"[ \t\n\r]*")
-
-
-class Text(NamedTuple):
-    """One whole text.
-
-    Attributes:
-        text: the text.
-        origin: where it stands, for error messages: ``my.jsonl:12``.
-        document_id: its name in the corpus, by which results of two models are paired: ``12``.
-    """
-
-    text: str
-    origin: str
-    document_id: str
-
-
-def utf8(text: Text) -> bytes:
-    """The whole text in UTF-8.
-
-    Raises:
-        InfocapError: it holds a lone surrogate.
-    """
-    try:
-        return text.text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InfocapError(
-            f"{text.origin}: character {error.start} is a lone surrogate "
-            f"(U+{ord(text.text[error.start]):04X}), which is no text in UTF-8; repair the text"
-        ) from error
-
-
-def refuse_unusable(text: Text) -> None:
-    """Refuse a text that cannot be scored with any tokenizer.
-
-    Raises:
-        InfocapError: the text is empty, white space, or not encodable as UTF-8.
-    """
-    if not text.text.strip():
-        kind = "white space only" if text.text else "empty"
-        raise InfocapError(f"{text.origin}: the text is {kind}; leave it out of the corpus")
-    utf8(text)
-
-
-def shown(path: Path) -> str:
-    """A path that any file can hold: bytes of its name that are no UTF-8 are written out."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
-
-
-class Fields(NamedTuple):
-    """Which fields of a record hold the text and, if any, the document's name."""
-
-    text: str = "text"
-    document_id: str | None = None
-
-
-# A text that is there but not yet parsed, so that a sample need not parse what it leaves out.
-# Calling it raises an InfocapError if it is faulty.
-Load = Callable[[], Text]
 
 
 def read_texts(path: Path, fields: Fields) -> Iterator[Load]:
@@ -147,13 +92,6 @@ def _open(path: Path) -> Iterator[BinaryIO]:
             yield file
 
 
-def _refuse_too_long(num_bytes: int, origin: str) -> None:
-    if num_bytes > MAX_TEXT_BYTES:
-        raise InfocapError(
-            f"{origin}: more than {MAX_TEXT_BYTES // 2**20} MiB in one text; split it up"
-        )
-
-
 # ---------------------------------------------------------------------- JSON
 
 
@@ -164,7 +102,7 @@ def _read_json_lines(path: Path, fields: Fields) -> Iterator[Load]:
         while line := file.readline(MAX_TEXT_BYTES + 1):
             number += 1
             origin = f"{shown(path)}:{number}"
-            _refuse_too_long(len(line), origin)
+            refuse_too_long(len(line), origin)
             if line.strip():
                 yield partial(_parse_line, line, origin, str(number), fields)
 
@@ -184,79 +122,9 @@ def _parse_line(line: bytes, origin: str, document: str, fields: Fields) -> Text
 def _read_json_array(path: Path, fields: Fields) -> Iterator[Load]:
     """The objects of one array, which need not fit into memory as a whole."""
     with _open(path) as file, TextIOWrapper(file, "utf-8-sig") as characters:
-        for number, record in enumerate(_array_items(characters.read, shown(path)), 1):
+        for number, record in enumerate(array_items(characters.read, shown(path)), 1):
             origin = f"{shown(path)}: item {number}"
             yield partial(_text_of, record, origin, str(number), fields)
-
-
-def _array_items(read: Callable[[int], str], origin: str) -> Iterator[Any]:
-    """The items of the JSON array that ``read(num_characters)`` gives piece by piece."""
-    stream = _JsonStream(read)
-    if stream.next_sign() != "[":
-        raise InfocapError(
-            f"{origin}: not a JSON array; it must hold [{{…}}, {{…}}], or be named .jsonl if it "
-            "has one object a line"
-        )
-    stream.skip()
-    number = 0
-    while stream.next_sign() != "]":
-        if number:
-            if stream.next_sign() != ",":
-                raise InfocapError(f"{origin}: ',' or ']' is missing after item {number}")
-            stream.skip()
-        number += 1
-        yield stream.value(f"{origin}: item {number}")
-    stream.skip()
-    if stream.next_sign():
-        raise InfocapError(f"{origin}: text behind the JSON array; it must be the only value")
-
-
-class _JsonStream:
-    """JSON values and the signs between them, from text that comes piece by piece."""
-
-    def __init__(self, read: Callable[[int], str]) -> None:
-        self._read = read
-        self._decode = json.JSONDecoder().raw_decode
-        self._buffer, self._at = "", 0
-
-    def next_sign(self) -> str:
-        """The next character that is not white space, without taking it; empty at the end."""
-        while True:
-            self._at = cast("re.Match[str]", _JSON_SPACE.match(self._buffer, self._at)).end()
-            if self._at < len(self._buffer) or not self._refill():
-                return self._buffer[self._at : self._at + 1]
-
-    def skip(self) -> None:
-        """Take that character."""
-        self._at += 1
-
-    def value(self, origin: str) -> Any:
-        """The value that comes next."""
-        self.next_sign()
-        failed_at = -1
-        while True:
-            try:
-                value, self._at = self._decode(self._buffer, self._at)
-            except RecursionError as error:
-                raise InfocapError(f"{origin}: not JSON that can be read ({error})") from error
-            except json.JSONDecodeError as error:
-                # One that is only cut off fails further on when there is more of it; a string
-                # that is cut off is always reported at its beginning.
-                at = error.pos - self._at
-                is_open_string = error.msg.startswith("Unterminated string")
-                if (at == failed_at and not is_open_string) or not self._refill():
-                    raise InfocapError(f"{origin}: not JSON ({error.msg})") from error
-                failed_at = at
-                _refuse_too_long(len(self._buffer) - _CHUNK_CHARACTERS, origin)
-            else:
-                return value
-
-    def _refill(self) -> bool:
-        # What is left is doubled, so that a long value is not parsed again and again.
-        left = self._buffer[self._at :]
-        more = self._read(max(_CHUNK_CHARACTERS, len(left), 16))
-        self._buffer, self._at = left + more, 0
-        return bool(more)
 
 
 def _text_of(record: Any, origin: str, document: str, fields: Fields) -> Text:
@@ -309,7 +177,7 @@ def _read_parquet(path: Path, fields: Fields) -> Iterator[Load]:
         for number, batch in enumerate(file.iter_batches(1, columns=wanted), 1):
             origin = f"{shown(path)}: row {number}"
             (row,) = batch.to_pylist()
-            _refuse_too_long(len(str(row[fields.text])), origin)
+            refuse_too_long(len(str(row[fields.text])), origin)
             yield partial(_text_of, row, origin, str(number), fields)
 
 
@@ -353,7 +221,7 @@ def _raise(error: OSError) -> None:
 def _whole_file(path: Path, document: str) -> Text:
     with _complaints_about(path), _open(path) as file:
         content = file.read(MAX_TEXT_BYTES + 1)
-    _refuse_too_long(len(content), shown(path))
+    refuse_too_long(len(content), shown(path))
     try:
         return Text(content.decode("utf-8-sig"), shown(path), document)
     except UnicodeDecodeError as error:

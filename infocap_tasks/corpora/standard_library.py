@@ -3,7 +3,7 @@
 import importlib.util
 import platform
 
-from infocap_tasks.corpora.formats import Text
+from infocap_tasks.corpora.text import Text
 from infocap_tasks.errors import InfocapError
 
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from infocap_tasks.corpora.formats import Text, utf8
+from infocap_tasks.corpora.text import Text, utf8
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import bytes_to_bits
-from infocap_tasks.models.tokenizers import LoadedTokenizer
+from infocap_tasks.models.tokenizer_libraries import LoadedTokenizer
 
 LOSSLESS = "yes"
 

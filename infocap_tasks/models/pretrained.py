@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,17 +33,6 @@ class Pretrained(NamedTuple):
     subfolder: str = ""
     gguf_file: str | None = None
     trust_remote_code: bool = False
-
-    @classmethod
-    def from_metadata(cls, path: str, metadata: Mapping[str, Any]) -> "Pretrained":
-        """The model at ``path`` under the harness's own model arguments in ``metadata``."""
-        return cls(
-            path,
-            revision=str(metadata.get("revision") or "main"),
-            subfolder=str(metadata.get("subfolder") or ""),
-            gguf_file=metadata.get("gguf_file"),
-            trust_remote_code=bool(metadata.get("trust_remote_code", False)),
-        )
 
     @classmethod
     def from_file_or_id(cls, model: str, trust_remote_code: bool = False) -> "Pretrained":
@@ -108,18 +96,7 @@ def _fields_left_to_defaults(model: Pretrained, config: PretrainedConfig) -> lis
 def load_tokenizer(
     model: Pretrained, add_bos_token: bool | None = None, use_fast: bool = True
 ) -> PreTrainedTokenizerBase:
-    """The model's tokenizer, loaded as the harness's HFLM loads it.
-
-    Raises:
-        InfocapError: it cannot be loaded, or cannot say where in the text a token ends.
-    """
-    return require_offsets(load_any_tokenizer(model, add_bos_token, use_fast))
-
-
-def load_any_tokenizer(
-    model: Pretrained, add_bos_token: bool | None = None, use_fast: bool = True
-) -> PreTrainedTokenizerBase:
-    """The model's tokenizer, also a slow one, which has no offsets.
+    """The model's tokenizer, loaded as the harness's HFLM loads it; it may be a slow one.
 
     Raises:
         InfocapError: it cannot be loaded.
@@ -162,7 +139,7 @@ def _refuse_missing_file(model: Pretrained) -> None:
 
 
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
-    """16 hex digits that tell tokenizers apart by what they do: the ids of a fixed text."""
+    """16 hex digits of the ids that a fixed text encodes to, which tell tokenizers apart."""
     ids = tokenizer(_PROBE, add_special_tokens=False)["input_ids"]
     return hashlib.sha256(json.dumps([len(tokenizer), ids]).encode()).hexdigest()[:16]
 

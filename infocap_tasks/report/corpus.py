@@ -1,4 +1,4 @@
-"""What a corpus holds, as text and JSON."""
+"""The report on a corpus, as text and JSON."""
 
 from dataclasses import asdict
 
@@ -7,7 +7,7 @@ from infocap_tasks.report import tables
 
 
 def as_text(report: CorpusReport) -> str:
-    """The report for a reader."""
+    """The report as lines of text."""
     total = sum(report.characters_by_script.values())
     lines = [
         f"documents      {report.num_documents:,}",
@@ -31,7 +31,7 @@ def as_text(report: CorpusReport) -> str:
 
 
 def as_json(report: CorpusReport) -> str:
-    """The report for a program."""
+    """The report as JSON."""
     return tables.as_json(asdict(report))
 
 

@@ -11,10 +11,10 @@ from infocap_tasks.errors import InfocapError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A file beside ``path`` to write to: it takes the place of ``path`` at the end, or is removed.
+    """A temporary file beside ``path``, which replaces it at the end or is removed on failure.
 
     Raises:
-        InfocapError: it cannot be written.
+        InfocapError: ``path`` cannot be written.
     """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
@@ -28,6 +28,6 @@ def whole_file(path: Path) -> Iterator[Path]:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise InfocapError(
-            f"{path}: cannot be written ({error.strerror}); name a file in a folder that is there "
-            "and may be written to"
+            f"{path}: cannot be written ({error.strerror}); name a file in a folder that exists "
+            "and is writable"
         ) from error

@@ -3,28 +3,29 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from infocap_tasks.flops.count import COMPONENTS, Flops
+from infocap_tasks.flops.record import COMPONENTS, Flops
 from infocap_tasks.report import tables
 
 Counted = Sequence[tuple[str, Flops]]
 
 
 def as_json(counted: Counted, verify: bool) -> str:
-    """One object for one model, a list for several, the cheapest first."""
+    """One object for one model, a list for several; the cheapest comes first."""
     records = [_record(name, flops, verify) for name, flops in _cheapest_first(counted)]
     return tables.as_json(records[0] if len(records) == 1 else records)
 
 
 def as_csv(counted: Counted, verify: bool) -> str:
-    """One row a model, the cheapest first; a column for each component of the breakdown."""
+    """One row for each model, the cheapest first; one column for each component."""
     records = [_record(name, flops, verify) for name, flops in _cheapest_first(counted)]
     return tables.as_csv([_flat(record) for record in records])
 
 
 def as_table(counted: Counted, verify: bool) -> str:
-    """One row a model, the cheapest first, with its ratio to the first row.
+    """One row for each model, the cheapest first, with its ratio to the first row.
 
-    Components are shares of the total. A single model is set upright, with its components in FLOPs.
+    Components are shares of the total. The table of a single model is transposed, with its
+    components in FLOPs.
     """
     models = _cheapest_first(counted)
     components = [c for c in COMPONENTS if any(c in flops.breakdown for _, flops in models)]
@@ -73,7 +74,7 @@ def _record(name: str, flops: Flops, verify: bool) -> dict[str, Any]:
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record without nesting: the parts of a breakdown become fields of their own."""
+    """The record without nesting: each part of the breakdown becomes a field."""
     flat: dict[str, Any] = {}
     for key, value in record.items():
         if key == "breakdown":

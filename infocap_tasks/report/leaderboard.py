@@ -1,4 +1,4 @@
-"""Boards as people read them, and as files: aligned text, Markdown, CSV, JSON."""
+"""Leaderboards as aligned text, Markdown, CSV and JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,14 +11,14 @@ UNKNOWN = "unknown"
 
 
 class Column(NamedTuple):
-    """A column for people.
+    """A column of the printed table and of the page.
 
     Attributes:
-        header: its name.
-        field: what it sorts by, by its name in the record of a row.
-        shown: what it shows of a record.
-        first: the direction in which the better comes first.
-        is_text: whether it sorts as text.
+        header: Its name for readers.
+        field: The field of a row's record that it sorts by.
+        shown: Formats its cell from the record of a row.
+        first: The direction in which the better comes first.
+        is_text: Whether it sorts as text.
     """
 
     header: str
@@ -29,7 +29,7 @@ class Column(NamedTuple):
 
 
 def known_columns(board: Board) -> tuple[list[Column], list[str]]:
-    """The columns that hold something on this board, and the headers of the others."""
+    """The columns with a value on this board, and the headers of those without."""
     records = [record(row, board.benchmarks) for row in board.rows]
     columns = _columns(board)
     held = [any(values[column.field] is not None for values in records) for column in columns]
@@ -38,17 +38,17 @@ def known_columns(board: Board) -> tuple[list[Column], list[str]]:
 
 
 def as_table(boards: Sequence[Board]) -> str:
-    """Boards under each other, set by width."""
+    """Boards one below the other, as aligned text."""
     return _as_text(boards, tables.as_table, "")
 
 
 def as_markdown(boards: Sequence[Board]) -> str:
-    """Boards under each other, each a Markdown table under its heading."""
+    """Boards one below the other, each as a Markdown table under its heading."""
     return _as_text(boards, tables.as_markdown, "## ")
 
 
 def as_csv(boards: Sequence[Board]) -> str:
-    """One line a row in full precision; the first columns say which board it is on."""
+    """One line for each row, in full precision; the first columns identify its board."""
     benchmarks = sorted({name for board in boards for name in board.benchmarks})
     return tables.as_csv(
         [board.shared._asdict() | record(row, benchmarks) for board in boards for row in board.rows]
@@ -56,7 +56,7 @@ def as_csv(boards: Sequence[Board]) -> str:
 
 
 def as_json(boards: Sequence[Board]) -> str:
-    """A list of boards in full precision; what is not known is null."""
+    """A list of boards, in full precision; unknown values are null."""
     return tables.as_json(
         [
             board.shared._asdict() | {"rows": [record(row, board.benchmarks) for row in board.rows]}
@@ -108,7 +108,7 @@ def _columns(board: Board) -> list[Column]:
     return [*columns, _number(_RARE[board.sort], board.sort, "{:.4f}".format)]
 
 
-# Columns that only tables sorted by them have.
+# A table has one of these columns only if it is sorted by it.
 _RARE = {
     "compression_gain_bits_per_token": "G, bits per token",
     "information_capacity_unbiased": "IC without b",

@@ -1,4 +1,4 @@
-"""Rows as an aligned table, Markdown, CSV or JSON; numbers as people read them."""
+"""Rows as an aligned table, Markdown, CSV or JSON; numbers with SI prefixes."""
 
 import csv
 import io
@@ -13,9 +13,9 @@ _HEADER_WIDTH = 12
 
 
 def as_table(rows: Rows) -> str:
-    """Columns set by width, the first one to the left and all others to the right.
+    """An aligned table: the first column to the left, all others to the right.
 
-    Long names of columns are broken at underscores and spaces, onto several lines.
+    Long headers are broken at underscores and spaces.
     """
     header, *body = _cells(rows)
     broken = [
@@ -28,7 +28,7 @@ def as_table(rows: Rows) -> str:
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Cells in columns, the first one to the left and all others to the right."""
+    """Lines of cells in columns: the first to the left, all others to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
@@ -40,7 +40,7 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
 
 
 def as_markdown(rows: Rows) -> str:
-    """A Markdown table with the numbers of the plain one."""
+    """A Markdown table with the numbers of the aligned one."""
     header, *body = _cells(rows)
     rule = ["---", *["---:"] * (len(header) - 1)]
     escaped = [[cell.replace("|", "\\|") for cell in line] for line in (header, rule, *body)]
@@ -48,7 +48,7 @@ def as_markdown(rows: Rows) -> str:
 
 
 def as_csv(rows: Rows) -> str:
-    """One line a row under the names of the columns; numbers in full, unknown cells empty."""
+    """A header and one line for each row; numbers in full precision, unknown cells empty."""
     out = io.StringIO()
     writer = csv.DictWriter(out, _columns(rows), lineterminator="\n")
     writer.writeheader()
@@ -57,7 +57,7 @@ def as_csv(rows: Rows) -> str:
 
 
 def as_json(record: Any) -> str:
-    """Any record of ours; numbers in full, unknown ones null."""
+    """A record as indented JSON; numbers in full precision, unknown ones null."""
     return json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False)
 
 
@@ -70,7 +70,7 @@ RENDERERS: Mapping[str, Callable[[Rows], str]] = {
 
 
 def without_empty_columns(rows: Rows) -> list[dict[str, Any]]:
-    """The rows without the columns that no row has a value in."""
+    """The rows without the columns that are empty in every row."""
     used = [name for name in _columns(rows) if any(row.get(name) is not None for row in rows)]
     return [{name: row.get(name) for name in used} for row in rows]
 
@@ -85,7 +85,7 @@ def _cells(rows: Rows) -> list[list[str]]:
 
 
 def _broken(name: str, width: int) -> list[str]:
-    """A name in lines of at most this width, broken behind its underscores and spaces if it can."""
+    """A name in lines of at most this width where underscores and spaces allow it."""
     lines = [""]
     for part in re.findall(r"[^_ ]*[_ ]|[^_ ]+", name):
         if lines[-1] and len((lines[-1] + part).rstrip()) > width:
@@ -108,7 +108,7 @@ _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def si(value: float) -> str:
-    """Three significant digits and an SI prefix; powers of ten beyond the prefixes."""
+    """Three significant digits and an SI prefix, or a power of ten beyond the prefixes."""
     if not 1 <= abs(value) < 1e21:
         return f"{value:.3g}"
     digits = f"{value:.2e}"

@@ -1,4 +1,4 @@
-"""What tokenizers make of texts, as table, JSON and CSV."""
+"""Measurements of tokenizers, as table, JSON and CSV."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from infocap_tasks.report import tables
 
 
 def as_table(rows: Sequence[TokenizerRow]) -> str:
-    """One row a tokenizer and corpus; within a corpus the fewest tokens first, lossy ones last."""
+    """One row for each tokenizer and corpus; the fewest tokens first, lossy tokenizers last."""
     cells = [[_CELLS[field](getattr(row, field)) for field in _CELLS] for row in _in_order(rows)]
     return tables.aligned([list(_CELLS), *cells])
 
@@ -18,7 +18,7 @@ RENDERERS: Mapping[str, Callable[[Sequence[TokenizerRow]], str]] = {
     "csv": lambda rows: tables.as_csv([row._asdict() for row in _in_order(rows)]),
 }
 
-# source and num_documents are left to JSON and CSV.
+# JSON and CSV also have source and num_documents.
 _CELLS: Mapping[str, Callable[..., str]] = {
     "tokenizer": str,
     "vocab_size": "{:,}".format,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
-from infocap_tasks.corpora.formats import Text, refuse_unusable
+from infocap_tasks.corpora.text import Text, refuse_unusable
 from infocap_tasks.errors import InfocapError
 
 # The first part of a long text that is tokenised, in characters for each token wanted. For text

@@ -10,29 +10,30 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from lm_eval.api.registry import register_aggregation, register_metric
 from lm_eval.api.task import ConfigurableTask
-from lm_eval.models.utils import resolve_max_length
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from infocap_tasks import metrics
 from infocap_tasks.corpora.corpus import Corpus, open_corpus
-from infocap_tasks.corpora.formats import Text
+from infocap_tasks.corpora.text import Text
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.flops.count import Flops, count_model, given_flops
+from infocap_tasks.flops.count import count_model
+from infocap_tasks.flops.record import Flops
 from infocap_tasks.metrics import METRICS, DocumentScore, nats_to_bits
-from infocap_tasks.models.pretrained import (
-    Pretrained,
-    added_special_tokens,
-    load_config,
-    load_tokenizer,
-    require_offsets,
-    tokenizer_fingerprint,
-)
+from infocap_tasks.models.pretrained import Pretrained, tokenizer_fingerprint
 from infocap_tasks.task.documents import Document, cut
+from infocap_tasks.task.model import (
+    find_softmax_dtype,
+    find_tokenizer,
+    refuse_second_bos,
+    require_prefix_token,
+    require_window,
+)
+from infocap_tasks.task.settings import parse_settings
 
 log = logging.getLogger("lm_eval.infocap_tasks")  # under the harness's logger: its level and form
 
@@ -86,7 +87,7 @@ class _Docs(Sequence[dict[str, Any]]):
         self._make = make
 
     def __len__(self) -> int:
-        # The harness asks for it when all is scored: too late to fail for what was not wanted.
+        # The harness asks for it after scoring, so it must not raise.
         return self._corpus.num_documents or 0
 
     def __getitem__(self, index: Any) -> Any:
@@ -126,38 +127,33 @@ class InformationCapacityTask(ConfigurableTask):
 
     def download(self, dataset_kwargs: dict[str, Any] | None = None, **_: Any) -> None:
         """Open the corpus and settle all that must be right before anything is scored."""
-        metadata = self.config.metadata
-        self._settings = Settings.from_metadata(metadata)
-        self._corpus = open_corpus(metadata)
-        self._model = _find_model(metadata)
-        self._tokenizer = self._load_tokenizer(metadata)
-        _require_prefix_token(self._tokenizer, metadata)
-        _require_window(self._settings.max_tokens, self._tokenizer, self._model, metadata)
-        self._flops = self._find_flops(metadata)
-        self._softmax_dtype = _softmax_dtype(self._model, metadata)
+        self.settings = parse_settings(self.config.metadata)
+        self._corpus = open_corpus(self.settings.corpus)
+        self._tokenizer = self._load_tokenizer()
+        self._prefix_token_id = require_prefix_token(self._tokenizer, self.settings.backend)
+        require_window(self.settings, self._tokenizer)
+        self._flops = self._find_flops()
+        self._softmax_dtype = find_softmax_dtype(self.settings)
         self.dataset = {"test": _Docs(self._corpus, self._make_docs)}
 
-    def _load_tokenizer(self, metadata: Mapping[str, Any]) -> PreTrainedTokenizerBase:
+    def _load_tokenizer(self) -> PreTrainedTokenizerBase:
         """The tokenizer that texts are cut with, as the backend has it."""
-        tokenizer = find_tokenizer(metadata, self._model)
-        _refuse_second_bos(tokenizer, metadata)
+        backend = self.settings.backend
+        tokenizer = find_tokenizer(self.settings, backend.add_bos_token)
+        refuse_second_bos(tokenizer, backend)
         return tokenizer
 
-    def _find_flops(self, metadata: Mapping[str, Any]) -> Flops:
+    def _find_flops(self) -> Flops:
         """FLOPs that the user states, else those of a config that they name, else the model's."""
-        max_tokens = self._settings.max_tokens
-        if "flops_per_token" in metadata:
-            return given_flops(metadata["flops_per_token"], max_tokens)
-        model = self._model
-        if "flops_config" in metadata:
-            trust = bool(metadata.get("trust_remote_code", False))
-            model = Pretrained.from_file_or_id(str(metadata["flops_config"]), trust)
+        if self.settings.given_flops:
+            return self.settings.given_flops
+        model = self.settings.flops_config or self.settings.model
         if model is None:
             raise InfocapError(
                 "no config known to count FLOPs from: give --model_args pretrained=…, or for a "
                 "model behind an API --metadata flops_config=HUB_ID_OR_PATH or flops_per_token=N"
             )
-        return self._count_flops(model, max_tokens)
+        return self._count_flops(model, self.settings.max_tokens)
 
     def _count_flops(self, model: Pretrained, max_tokens: int) -> Flops:
         flops = count_model(model, max_tokens)
@@ -194,7 +190,7 @@ class InformationCapacityTask(ConfigurableTask):
             texts, limit = self._chosen(samples), None
         mine = islice(enumerate(texts), rank, int(limit) if limit else None, world_size)
         progress = tqdm(
-            desc=f"{self.config.task}: cutting texts at {self._settings.max_tokens} tokens",
+            desc=f"{self.config.task}: cutting texts at {self.settings.max_tokens} tokens",
             unit=" texts",
             disable=rank != 0 or bool(self._docs),
             delay=2,
@@ -221,7 +217,7 @@ class InformationCapacityTask(ConfigurableTask):
             )
 
     def _make_docs(self, texts: Sequence[Text]) -> list[dict[str, Any]]:
-        documents = cut(texts, self._tokenizer, self._settings.max_tokens)
+        documents = cut(texts, self._tokenizer, self.settings.max_tokens)
         return [_as_doc(*pair) for pair in zip(documents, texts, strict=True)]
 
     def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
@@ -258,7 +254,7 @@ class InformationCapacityTask(ConfigurableTask):
             doc["num_tokens"],
             -nats_to_bits(loglikelihood_nats),
             self._flops.flops_per_token,
-            self._settings.bias_bits_per_token,
+            self.settings.bias_bits_per_token,
             self.regime,
             doc["is_whole"],
         )._asdict()
@@ -283,10 +279,11 @@ class InformationCapacityTask(ConfigurableTask):
     def dump_config(self) -> dict[str, Any]:
         """The harness's record of the task; ``metadata.infocap`` is what its numbers rest on."""
         config: dict[str, Any] = super().dump_config()
+        config["metadata"].pop("takes_token_ids", None)  # told by get_model_info and bos_policy
         config["metadata"]["infocap"] = {
             "regime": self.regime,
-            "max_tokens": self._settings.max_tokens,
-            "bias_bits_per_token": self._settings.bias_bits_per_token,
+            "max_tokens": self.settings.max_tokens,
+            "bias_bits_per_token": self.settings.bias_bits_per_token,
             "softmax_dtype": self._softmax_dtype,
             "corpus": self._corpus_record(),
             "tokenizer": self._tokenizer_record(),
@@ -301,7 +298,7 @@ class InformationCapacityTask(ConfigurableTask):
         return {field: [getattr(score, field) for score in self._scored] for field in fields}
 
     def _corpus_record(self) -> dict[str, Any]:
-        max_tokens = self._settings.max_tokens
+        max_tokens = self.settings.max_tokens
         return self._corpus.record() | {
             "num_documents_scored": len(self._scored),
             "num_documents_shorter_than_max_tokens": sum(
@@ -313,14 +310,13 @@ class InformationCapacityTask(ConfigurableTask):
         }
 
     def _tokenizer_record(self) -> dict[str, Any]:
-        prefix = _require_prefix_token(self._tokenizer, self.config.metadata)
         return {
             "class": type(self._tokenizer).__name__,
             "name_or_path": self._tokenizer.name_or_path,
             "vocab_size": len(self._tokenizer),
             "fingerprint": tokenizer_fingerprint(self._tokenizer),
-            "prefix_token_id": prefix,
-            "prefix_token": self._tokenizer.convert_ids_to_tokens(prefix),
+            "prefix_token_id": self._prefix_token_id,
+            "prefix_token": self._tokenizer.convert_ids_to_tokens(self._prefix_token_id),
         }
 
 
@@ -345,132 +341,3 @@ def refuse_options(options: Mapping[str, Any]) -> None:
 
 def _as_doc(document: Document, text: Text) -> dict[str, Any]:
     return document._asdict() | {"origin": text.origin, "document_id": text.document_id}
-
-
-class Settings(NamedTuple):
-    """The constants of a run that its metadata sets."""
-
-    max_tokens: int
-    bias_bits_per_token: float
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, Any]) -> "Settings":
-        """Read ``max_tokens`` (default 1024) and ``bias_bits_per_token`` (no default).
-
-        Raises:
-            InfocapError: one of them is missing or no such number.
-        """
-        max_tokens = metadata.get("max_tokens", 1024)
-        if not isinstance(max_tokens, int) or isinstance(max_tokens, bool) or max_tokens < 2:
-            raise InfocapError(
-                f"max_tokens={max_tokens}: must be a whole number of at least 2; "
-                "the published protocol takes 1024"
-            )
-        bias = metadata.get("bias_bits_per_token")
-        if not isinstance(bias, int | float) or isinstance(bias, bool) or not math.isfinite(bias):
-            raise InfocapError(
-                f"bias_bits_per_token={bias}: must be a number, the corpus's constant b; "
-                "set it in the task's YAML or with --metadata bias_bits_per_token=-27"
-            )
-        return cls(max_tokens, bias)
-
-
-def _find_model(metadata: Mapping[str, Any]) -> Pretrained | None:
-    """The model whose config counts: the one that is scored, where its arguments name one."""
-    path = metadata.get("pretrained")
-    return Pretrained.from_metadata(path, metadata) if isinstance(path, str) else None
-
-
-def find_tokenizer(
-    metadata: Mapping[str, Any], model: Pretrained | None
-) -> PreTrainedTokenizerBase:
-    """The tokenizer that the metadata names, else the model's own.
-
-    Raises:
-        InfocapError: none is named, or it cannot be used.
-    """
-    given = metadata.get("tokenizer")
-    if isinstance(given, PreTrainedTokenizerBase):
-        return require_offsets(given)
-    # Served models are named by model=; with an own tokenizer, the GGUF file is not its source.
-    named = Pretrained.from_metadata(str(given), {**metadata, "gguf_file": None}) if given else None
-    source = named or model
-    if source is None and isinstance(metadata.get("model"), str):
-        source = Pretrained.from_metadata(metadata["model"], metadata)
-    if source is None:
-        raise InfocapError(
-            "no tokenizer known to count with: give --model_args pretrained=… or tokenizer=…; "
-            "from Python with a ready model, metadata={'pretrained': …} or {'tokenizer': …}"
-        )
-    return load_tokenizer(
-        source, metadata.get("add_bos_token"), bool(metadata.get("use_fast_tokenizer", True))
-    )
-
-
-def _refuse_second_bos(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, Any]) -> None:
-    if metadata.get("bos_policy"):  # a backend of ours, which never lets the tokenizer add any
-        return
-    added = added_special_tokens(tokenizer)
-    if added and metadata.get("add_bos_token") is not False:
-        raise InfocapError(
-            f"tokenizer {tokenizer.name_or_path} adds {' '.join(added)} to each text, and the "
-            "harness puts the prefix token before it too: the model would be charged for a "
-            "special token; add add_bos_token=False to --model_args, as `infocap eval` does"
-        )
-
-
-def _require_prefix_token(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, Any]) -> int:
-    """The token before the first one, by the harness's rule: given, else BOS, else EOS."""
-    given = (metadata.get(key) for key in ("prefix_token_id", "custom_prefix_token_id"))
-    ids = (*given, tokenizer.bos_token_id, tokenizer.eos_token_id)
-    prefix = next((token_id for token_id in ids if token_id is not None), None)
-    if prefix is None:
-        raise InfocapError(
-            f"tokenizer {tokenizer.name_or_path} has neither a BOS nor an EOS token to predict "
-            "the first token from; add prefix_token_id=ID to --model_args"
-        )
-    return int(prefix)
-
-
-def _require_window(
-    max_tokens: int,
-    tokenizer: PreTrainedTokenizerBase,
-    model: Pretrained | None,
-    metadata: Mapping[str, Any],
-) -> None:
-    """A text in two windows would start its second one without what came before."""
-    max_length = metadata.get("max_length") or metadata.get("max_model_len")
-    is_served = any(key in metadata for key in ("model", "base_url", "max_model_len"))
-    if max_length is None and is_served:
-        max_length = 2048  # the harness's default for models behind an API
-    elif max_length is None and model is not None:
-        max_length = resolve_max_length(load_config(model), tokenizer)
-    if max_length is None:
-        return
-    # Windows of vLLM and of models behind an API are two tokens shorter than what they name.
-    window = int(max_length) - (2 if is_served else 0)
-    if max_tokens > window:
-        raise InfocapError(
-            f"max_tokens={max_tokens} is above the model's max_length of {window}; "
-            f"lower it with --metadata max_tokens={window} (or less), for every model that "
-            "is to be compared"
-        )
-
-
-def _softmax_dtype(model: Pretrained | None, metadata: Mapping[str, Any]) -> str | None:
-    """The dtype in which ``--model hf`` takes the log-softmax; None where nothing tells it."""
-    if metadata.get("bos_policy"):
-        return "float32"
-    dtype = metadata.get("softmax_dtype") or metadata.get("dtype", "auto")
-    if dtype == "auto" and model is not None:
-        dtype = load_config(model).get_text_config().dtype
-    if dtype is None or dtype == "auto":
-        return None
-    name = str(dtype).removeprefix("torch.")
-    if name in {"bfloat16", "float16"}:
-        log.warning(
-            "--model hf takes and sums log-probabilities in %s, which is good for about 3 "
-            "digits; add softmax_dtype=float32 to --model_args, as `infocap eval` does",
-            name,
-        )
-    return name

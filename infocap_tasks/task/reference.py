@@ -1,23 +1,86 @@
 """The regime ``reference``: the number that the public code of arXiv 2511.08066 gives.
 
-It is there for comparison with published numbers. On ``infocap-hf`` it scores the very token ids of
-the protocol, over the first len(tokenizer) logits. Other backends take strings only: there the
-scored string is the longest of whole characters that encodes to at most L tokens, all logits count,
-and H is taken over the tokens that the string encodes to.
+It is there for comparison with published numbers; that code's text_size and likelihood scripts are
+the source, as facts. A backend that takes token ids scores the very ids of the protocol, over the
+first len(tokenizer) logits. Other backends take strings only: there the scored string is the
+longest of whole characters that encodes to at most L tokens, all logits count, and H is taken over
+the tokens that the string encodes to.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
 from infocap_tasks.backend.token_text import TokenAnswer, TokenText
-from infocap_tasks.corpora.formats import Text
-from infocap_tasks.flops.count import Flops, published_flops
+from infocap_tasks.corpora.text import Text, refuse_unusable
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.flops.count import published_flops
+from infocap_tasks.flops.record import Flops
 from infocap_tasks.models.pretrained import Pretrained
-from infocap_tasks.task.documents import cut, encode
-from infocap_tasks.task.infocap import InformationCapacityTask, find_tokenizer
-from infocap_tasks.task.reference_documents import ReferenceDocument, cut_reference
+from infocap_tasks.task.documents import cut, encode, encode_first_parts
+from infocap_tasks.task.infocap import InformationCapacityTask
+from infocap_tasks.task.model import find_tokenizer
+
+
+class ReferenceDocument(NamedTuple):
+    """Token ids of which all but the first are scored and sized.
+
+    Attributes:
+        token_ids: with the special tokens that the tokenizer adds by default, at most L.
+        num_bytes: UTF-8 bytes of the decoded ids 2 to the last. A character that was cut decodes to
+            U+FFFD and counts 3 bytes.
+        num_tokens: number of those ids.
+        is_whole: the text was not cut.
+    """
+
+    token_ids: tuple[int, ...]
+    num_bytes: int
+    num_tokens: int
+    is_whole: bool
+
+
+def cut_reference(
+    texts: Sequence[Text], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+) -> list[ReferenceDocument]:
+    """The first ``max_tokens`` ids of each text, a BOS token among them where one is added.
+
+    Texts of white space, which the public code scores, are refused as in our own protocol.
+
+    Raises:
+        InfocapError: a text is empty, white space or not encodable as UTF-8, or has no second id.
+    """
+    for text in texts:
+        refuse_unusable(text)
+    parts = [text.text for text in texts]
+    if tokenizer.truncation_side == "right":
+        parts = [part for part, _ in encode_first_parts(parts, tokenizer, max_tokens)]
+    encoded = tokenizer(
+        parts,
+        truncation=True,
+        max_length=max_tokens,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+    )
+    return [
+        _reference_document(text, part, encoding, tokenizer)
+        for text, part, encoding in zip(texts, parts, encoded.encodings or [], strict=True)
+    ]
+
+
+def _reference_document(
+    text: Text, part: str, encoding: Encoding, tokenizer: PreTrainedTokenizerBase
+) -> ReferenceDocument:
+    ids = tuple(encoding.ids)
+    if len(ids) < 2:
+        raise InfocapError(
+            f"{text.origin}: the text encodes to {len(ids)} token, and the published protocol "
+            "leaves out the first; leave the text out of the corpus"
+        )
+    sized = str(tokenizer.decode(list(ids[1:])))
+    is_whole = part == text.text and not encoding.overflowing
+    return ReferenceDocument(ids, len(sized.encode("utf-8")), len(ids) - 1, is_whole)
 
 
 class ReferenceTask(InformationCapacityTask):
@@ -35,17 +98,17 @@ class ReferenceTask(InformationCapacityTask):
         self._scored_as: set[str] = set()
         super().__init__(config)
 
-    def _load_tokenizer(self, metadata: Mapping[str, Any]) -> PreTrainedTokenizerBase:
+    def _load_tokenizer(self) -> PreTrainedTokenizerBase:
         """The tokenizer with its own defaults, whatever the backend is told about BOS."""
-        super()._load_tokenizer(metadata)
-        return find_tokenizer({**metadata, "add_bos_token": None}, self._model)
+        super()._load_tokenizer()  # what it refuses would be wrong here too
+        return find_tokenizer(self.settings, add_bos_token=None)
 
     def _count_flops(self, model: Pretrained, max_tokens: int) -> Flops:
         return published_flops(model, max_tokens)
 
     def _make_docs(self, texts: Sequence[Text]) -> list[dict[str, Any]]:
-        documents = cut_reference(texts, self._tokenizer, self._settings.max_tokens)
-        takes_ids = self.config.metadata.get("bos_policy")
+        documents = cut_reference(texts, self._tokenizer, self.settings.max_tokens)
+        takes_ids = self.settings.backend.takes_token_ids
         strings = self._decoded(documents) if takes_ids else self._strings(texts)
         return [
             {
@@ -84,7 +147,7 @@ class ReferenceTask(InformationCapacityTask):
         """
         (bare,) = encode(["x"], self._tokenizer)
         adds_bos = self._tokenizer("x")["input_ids"][0] != bare.ids[0]
-        scored = cut(texts, self._tokenizer, self._settings.max_tokens - adds_bos)
+        scored = cut(texts, self._tokenizer, self.settings.max_tokens - adds_bos)
         if adds_bos:
             return [_Strings("", document.text, document.num_tokens) for document in scored]
         tokens = encode([document.text for document in scored], self._tokenizer)

@@ -23,7 +23,7 @@ def filled(folder, fingerprint="abc", process=0, numbers=range(100)):
     return store
 
 
-def test_answers_come_back_to_the_bit(tmp_path):
+def test_stored_answers_are_read_back_bit_for_bit(tmp_path):
     filled(tmp_path)
     store = AnswerStore(str(tmp_path), "abc", 0)
     assert [store.get(KEYS[n]) for n in range(100)] == [
@@ -32,7 +32,7 @@ def test_answers_come_back_to_the_bit(tmp_path):
     assert store.get(request_key("loglikelihood", (0,), (1,))) is None
 
 
-def test_models_and_processes_keep_their_own_files(tmp_path):
+def test_models_and_processes_write_their_own_files(tmp_path):
     filled(tmp_path, "abc", 0, range(50))
     filled(tmp_path, "abc", 1, range(50, 100))
     assert len(AnswerStore(str(tmp_path), "abc", 1)) == 100  # all of this model's are read
@@ -59,7 +59,7 @@ def cut_short(data):
 
 
 @pytest.mark.parametrize("damage", [damage_header, damage_middle, damage_one_answer, cut_short])
-def test_a_damaged_file_is_set_aside_and_never_trusted(tmp_path, heard, damage):
+def test_damaged_file_is_set_aside_and_never_trusted(tmp_path, heard, damage):
     filled(tmp_path)
     (path,) = tmp_path.glob("*.sqlite")
     path.write_bytes(damage(path.read_bytes()))
@@ -71,8 +71,8 @@ def test_a_damaged_file_is_set_aside_and_never_trusted(tmp_path, heard, damage):
     assert len(AnswerStore(str(tmp_path), "abc", 0)) == 1
 
 
-def test_a_batch_is_there_as_a_whole_or_not_at_all(tmp_path):
-    """A writer is really killed, again and again, in the middle of its transactions."""
+def test_batches_are_stored_whole_or_not_at_all(tmp_path):
+    """A writer process is killed three times, in the middle of its transactions."""
     code = (
         "import sys; from infocap_tasks.backend.answers import *\n"
         f"store = AnswerStore({str(tmp_path)!r}, 'abc', 0)\n"
@@ -93,7 +93,7 @@ def test_a_batch_is_there_as_a_whole_or_not_at_all(tmp_path):
     assert not list(tmp_path.glob("*.damaged"))
 
 
-def test_a_full_disk_ends_the_run_and_leaves_the_answers(tmp_path):
+def test_full_disk_raises_and_keeps_earlier_answers(tmp_path):
     store = filled(tmp_path, numbers=range(10))
     (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
     store._connection.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own "disk is full"
@@ -107,13 +107,13 @@ def test_a_full_disk_ends_the_run_and_leaves_the_answers(tmp_path):
     assert len(AnswerStore(str(tmp_path), "abc", 0)) >= 10
 
 
-def test_a_folder_that_cannot_be_written(tmp_path):
+def test_unwritable_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InfocapError, match=r"--cache .*file"):
         AnswerStore(str(tmp_path / "file"), "abc", 0)
 
 
-def test_sqlite_is_the_file_format(tmp_path):
+def test_file_format_is_sqlite(tmp_path):
     filled(tmp_path, numbers=range(3))
     (path,) = tmp_path.glob("abc-0.sqlite")
     assert sqlite3.connect(path).execute("SELECT count(*) FROM answers").fetchone() == (3,)

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infocap_tasks.backend.batches import Window, make_batches
+from infocap_tasks.backend.batches import make_batches
+from infocap_tasks.backend.windows import Window
 
 ids = st.lists(st.integers(0, 5), min_size=1, max_size=12).map(tuple)
 windows = st.lists(st.builds(Window, ids, ids), max_size=60)
@@ -25,8 +26,3 @@ def test_batches_do_not_depend_on_the_order_of_requests(windows, budget, random)
     shuffled = list(windows)
     random.shuffle(shuffled)
     assert make_batches(windows, budget) == make_batches(shuffled, budget)
-
-
-def test_the_last_token_is_only_predicted():
-    window = Window((1, 2), (3, 4))
-    assert window.inputs == (1, 2, 3)

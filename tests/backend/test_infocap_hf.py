@@ -151,7 +151,7 @@ def test_loglikelihood_equals_the_harness(models, name):
     assert [greedy for _, greedy in got] == [greedy for _, greedy in expected]
 
 
-def test_greedy_continuations_are_told(models):
+def test_greedy_flag_marks_only_the_likeliest_continuation(models):
     ours = InfocapHF(models("llama"), **COMMON)
     context = ours.tok_encode("the", add_special_tokens=False)
     with torch.no_grad():
@@ -179,7 +179,7 @@ def test_bf16_stays_close_to_float32_logits(models, name):
 
 
 class Odd(LlamaForCausalLM):
-    """Does with its logits what no config says."""
+    """Changes its logits in a way that its config does not declare."""
 
     def forward(self, *arguments, **named):
         output = super().forward(*arguments, **named)
@@ -187,7 +187,7 @@ class Odd(LlamaForCausalLM):
         return output
 
 
-def test_an_unusual_head_is_noticed_and_scored_from_full_logits(models, caplog, monkeypatch):
+def test_unusual_head_is_scored_from_full_logits_with_a_warning(models, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
     model = Odd.from_pretrained(models("llama"))
     tokenizer = AutoTokenizer.from_pretrained(models("llama"))
@@ -202,8 +202,8 @@ def test_an_unusual_head_is_noticed_and_scored_from_full_logits(models, caplog, 
     )
 
 
-class Greedy(LlamaForCausalLM):
-    """Runs out of memory over a number of sequences."""
+class OutOfMemoryAbove(LlamaForCausalLM):
+    """Runs out of memory above a number of sequences."""
 
     most = 10
 
@@ -215,7 +215,7 @@ class Greedy(LlamaForCausalLM):
 
 @pytest.mark.parametrize(("most", "fits"), [(5, True), (2, False)])
 def test_out_of_memory_halves_the_batch_once(models, most, fits):
-    model = Greedy.from_pretrained(models("llama"))
+    model = OutOfMemoryAbove.from_pretrained(models("llama"))
     tokenizer = AutoTokenizer.from_pretrained(models("llama"))
     ours = InfocapHF(model, tokenizer=tokenizer, max_length=48, batch_size=8)
     model.most = most
@@ -235,7 +235,7 @@ def test_requests_that_do_not_fit_are_refused(models):
             ours._loglikelihood_tokens([(None, context, continuation)], True)
 
 
-def test_results_say_how_they_were_made(models):
+def test_model_info_records_the_scoring_method(models):
     info = InfocapHF(models("llama"), **COMMON).get_model_info()["infocap_scoring"]
     assert info["method"] == "blockwise"
     assert "one prefix token" in info["bos_policy"]
@@ -243,7 +243,7 @@ def test_results_say_how_they_were_made(models):
 
 def test_fingerprints_differ_wherever_an_answer_could(models, tmp_path):
     def fingerprint(name="llama", **more):
-        return InfocapHF(models(name), **COMMON | more)._fingerprint()
+        return InfocapHF(models(name), **COMMON | more).scorer.fingerprint()
 
     base = fingerprint()
     assert fingerprint() == base
@@ -254,6 +254,6 @@ def test_fingerprints_differ_wherever_an_answer_could(models, tmp_path):
     TOKENIZER.save_pretrained(tmp_path)
     others = [
         fingerprint("tied"), fingerprint(dtype="bfloat16"), fingerprint(max_length=47),
-        fingerprint(prefix_token_id=5), InfocapHF(str(tmp_path), **COMMON)._fingerprint(),
+        fingerprint(prefix_token_id=5), InfocapHF(str(tmp_path), **COMMON).scorer.fingerprint(),
     ]  # fmt: skip
     assert len({base, *others}) == 6

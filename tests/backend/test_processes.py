@@ -1,4 +1,4 @@
-"""Real processes: killed and started again, two at once, two nodes."""
+"""Real processes: killed and restarted, two at once, two nodes."""
 
 import json
 import os
@@ -81,7 +81,7 @@ def unbroken(setting):
     return results_in(setting / "unbroken")
 
 
-def test_a_killed_run_goes_on_and_gives_the_same_bits(setting, unbroken, tmp_path):
+def test_killed_run_resumes_to_the_same_bits(setting, unbroken, tmp_path):
     cache = tmp_path / "cache"
     for wanted in (5, 25):
         running = subprocess.Popen(
@@ -101,7 +101,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_bits(setting, unbroken, tmp_pat
     assert answers_in(cache) == NUM_TEXTS
 
 
-def test_two_models_share_a_cache_folder_but_no_answer(setting, unbroken, tmp_path):
+def test_two_models_share_a_cache_folder_but_no_answers(setting, unbroken, tmp_path):
     cache = str(tmp_path / "cache")
     run(*command(setting, tmp_path / "other", "--cache", cache, model="other"))
     run(*command(setting, tmp_path / "model", "--cache", cache))
@@ -110,7 +110,7 @@ def test_two_models_share_a_cache_folder_but_no_answer(setting, unbroken, tmp_pa
     assert len(list((tmp_path / "cache").glob("*.sqlite"))) == 2
 
 
-def test_a_damaged_cache_is_not_trusted(setting, unbroken, tmp_path):
+def test_damaged_cache_is_recomputed(setting, unbroken, tmp_path):
     cache = tmp_path / "cache"
     run(*command(setting, tmp_path / "first", "--cache", str(cache)))
     (path,) = cache.glob("*.sqlite")
@@ -152,7 +152,7 @@ def test_two_processes_score_each_text_once(setting, unbroken, tmp_path):
     assert answers_in(cache) == NUM_TEXTS  # none was computed by both
 
 
-def test_two_nodes_and_fewer_texts_than_processes(setting, tmp_path):
+def test_two_nodes_score_fewer_texts_than_processes(setting, tmp_path):
     """Two launches that meet on the loopback, as on two machines; one text for two processes."""
     write_jsonl(setting / "one.jsonl", [{"text": "The only text of this corpus."}])
     run(*command(setting, tmp_path / "alone", corpus="one.jsonl"))

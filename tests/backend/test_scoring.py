@@ -44,7 +44,7 @@ def slow(hidden, tokens, head):
 )
 @given(rows=st.integers(1, 40), block=st.integers(1, 120), chunk=st.integers(1, 50))
 @settings(max_examples=20, deadline=None)
-def test_against_all_logits_in_float64(head, rows, block, chunk):
+def test_blockwise_scores_equal_float64_over_all_logits(head, rows, block, chunk):
     hidden, tokens, head = make(rows, 16, 97, **head)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scoring, "_BLOCK", block)
@@ -65,7 +65,7 @@ def test_probabilities_sum_to_one():
     assert everything.loglikelihood_nats.exp().sum().item() == pytest.approx(1, abs=1e-6)
 
 
-def test_a_uniform_head_is_exact_and_a_huge_logit_does_not_overflow():
+def test_uniform_head_is_exact_and_huge_logits_do_not_overflow():
     flat = Head(torch.zeros(2**13, 4))
     scores = score_blockwise(torch.randn(3, 4), torch.tensor([0, 5, 8191]), flat)
     assert scores.loglikelihood_nats.tolist() == pytest.approx([-13 * math.log(2)] * 3, abs=1e-6)
@@ -74,7 +74,7 @@ def test_a_uniform_head_is_exact_and_a_huge_logit_does_not_overflow():
     assert scores.loglikelihood_nats.tolist() == [0.0, -2e4]
 
 
-def test_full_logits_give_the_same():
+def test_full_logits_give_the_same_scores():
     hidden, tokens, head = make(30, 16, 97)
     rows = torch.arange(29, -1, -1)
     logits = head.logits(hidden, 0, 97)

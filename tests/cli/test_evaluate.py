@@ -1,29 +1,22 @@
 import argparse
 
 import pytest
-from lm_eval._cli import HarnessCLI
 
 from infocap_tasks.cli.evaluate import complete, evaluate
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
+from infocap_tasks.task import command_line
 
 OURS = str(task_configs_dir())
 
 
-def parsed(monkeypatch, *flags) -> argparse.Namespace:
-    monkeypatch.setattr("sys.argv", ["lm-eval", "run", *flags])
-    return complete(HarnessCLI().parse_args())
+def parsed(*flags) -> argparse.Namespace:
+    return complete(command_line.parse(flags, "infocap eval"))
 
 
-def test_the_harness_still_has_what_we_call():
-    """Private names of lm_eval, used in evaluate.py only: a parser with these methods."""
-    assert callable(HarnessCLI().parse_args)
-    assert callable(HarnessCLI().execute)
-
-
-def test_defaults_for_hf_are_put_in(monkeypatch, tiny_model):
+def test_defaults_for_hf_are_put_in(tiny_model):
     flags = ("--model_args", f"pretrained={tiny_model},dtype=float32")
-    options = parsed(monkeypatch, "--model", "hf", *flags)
+    options = parsed("--model", "hf", *flags)
     assert options.include_path == [OURS]
     assert options.model_args == {
         "add_bos_token": False,
@@ -33,19 +26,20 @@ def test_defaults_for_hf_are_put_in(monkeypatch, tiny_model):
     }
 
 
-def test_our_model_is_the_default_and_needs_none_of_them(monkeypatch, bos_model):
-    options = parsed(monkeypatch, "--model_args", f"pretrained={bos_model}")
+def test_our_model_is_the_default_and_needs_none_of_them(bos_model):
+    options = parsed("--model_args", f"pretrained={bos_model}")
     assert options.model == "infocap-hf"
     assert options.batch_size == "auto"
     assert options.model_args == {"pretrained": str(bos_model)}
     assert "one prefix token" in options.metadata["bos_policy"]
-    options = parsed(monkeypatch, "--model_args", f"pretrained={bos_model}", "--batch_size", "4")
+    assert options.metadata["takes_token_ids"] is True
+    options = parsed("--model_args", f"pretrained={bos_model}", "--batch_size", "4")
     assert options.batch_size == "4"
 
 
-def test_what_the_user_set_stays(monkeypatch, tiny_model, tmp_path):
+def test_what_the_user_set_stays(tiny_model, tmp_path):
     options = parsed(
-        monkeypatch, "--model", "hf", "--include_path", str(tmp_path), "--trust_remote_code",
+        "--model", "hf", "--include_path", str(tmp_path), "--trust_remote_code",
         "--model_args", f"pretrained={tiny_model},add_bos_token=True,softmax_dtype=bfloat16",
     )  # fmt: skip
     assert options.include_path == [OURS, str(tmp_path)]
@@ -55,7 +49,7 @@ def test_what_the_user_set_stays(monkeypatch, tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize("as_text", [True, False])
-def test_a_config_file_counts_as_set_by_the_user(monkeypatch, tiny_model, tmp_path, as_text):
+def test_a_config_file_counts_as_set_by_the_user(tiny_model, tmp_path, as_text):
     model_args = f"pretrained={tiny_model},softmax_dtype=float64" if as_text else (
         f"{{pretrained: {tiny_model}, softmax_dtype: float64}}"
     )  # fmt: skip
@@ -64,7 +58,7 @@ def test_a_config_file_counts_as_set_by_the_user(monkeypatch, tiny_model, tmp_pa
         f"model: hf\nmodel_args: {model_args}\ninclude_path: [{tmp_path}]\n"
         "trust_remote_code: true\n"
     )
-    options = parsed(monkeypatch, "--config", str(file))
+    options = parsed("--config", str(file))
     assert options.include_path == [OURS, str(tmp_path)]
     assert options.model_args == {
         "add_bos_token": False,
@@ -73,23 +67,24 @@ def test_a_config_file_counts_as_set_by_the_user(monkeypatch, tiny_model, tmp_pa
         "trust_remote_code": True,
     }
     # As in the harness, model_args on the command line take the place of the file's.
-    options = parsed(monkeypatch, "--config", str(file), "--model_args", f"pretrained={tiny_model}")
+    options = parsed("--config", str(file), "--model_args", f"pretrained={tiny_model}")
     assert options.model_args["softmax_dtype"] == "float32"
 
 
-def test_a_cache_is_kept_apart_by_model(monkeypatch, tiny_model, bos_model):
+def test_a_cache_is_kept_apart_by_model(tiny_model, bos_model):
     def cache_for(model, *more):
         flags = ("--model_args", f"pretrained={model}", "--use_cache", "answers")
-        return parsed(monkeypatch, *flags, *more).use_cache
+        return parsed(*flags, *more).use_cache
 
     assert cache_for(tiny_model) == cache_for(tiny_model)
     assert cache_for(tiny_model).startswith("answers_")
     assert cache_for(tiny_model) != cache_for(bos_model)
 
 
-def test_other_backends_keep_their_arguments(monkeypatch):
-    options = parsed(monkeypatch, "--model", "vllm", "--model_args", "pretrained=x")
+def test_other_backends_keep_their_arguments():
+    options = parsed("--model", "vllm", "--model_args", "pretrained=x")
     assert options.model_args == {"pretrained": "x"}
+    assert options.metadata == {}
     assert options.include_path == [OURS]
 
 
@@ -125,29 +120,58 @@ def test_wrong_input_is_one_line(tiny_model, corpus_file, flags, complaint):
     assert "\n" not in str(error.value)
 
 
-def test_one_file_does_not_stand_in_for_several_corpora(monkeypatch, tiny_model, corpus_file):
+def test_one_file_does_not_stand_in_for_several_corpora(tiny_model, corpus_file):
     flags = (
         "--model_args", f"pretrained={tiny_model}",
         "--metadata", f"corpus_path={corpus_file}", "max_tokens=64",
     )  # fmt: skip
     for tasks in ("infocap", "infocap_mixed,infocap_custom"):
         with pytest.raises(InfocapError, match="would all read this one file"):
-            parsed(monkeypatch, *flags, "--tasks", tasks)
+            parsed(*flags, "--tasks", tasks)
     for tasks in ("infocap_mixed,infocap_mixed_reference,infocap_pydocs", "infocap_custom"):
-        assert parsed(monkeypatch, *flags, "--tasks", tasks).tasks
+        assert parsed(*flags, "--tasks", tasks).tasks
 
 
-def test_the_harness_cache_is_refused_for_token_ids(monkeypatch, tiny_model, corpus_file):
+def test_a_misspelt_key_is_refused_with_the_one_that_was_meant(tiny_model, corpus_file):
+    flags = ("--model_args", f"pretrained={tiny_model}", "--metadata", "max_tokns=64")
+    for tasks in ("infocap_pydocs", "infocap_pydocs,arc_easy"):
+        with pytest.raises(InfocapError, match="max_tokns: did you mean max_tokens"):
+            parsed(*flags, "--tasks", tasks)
+
+
+def test_keys_of_other_tasks_pass_where_such_a_task_runs(tiny_model):
+    flags = (
+        "--model_args", f"pretrained={tiny_model}",
+        "--metadata", "max_tokens=64", "max_seq_lengths=[4096]", "--tasks",
+    )  # fmt: skip
+    options = parsed(*flags, "infocap_pydocs,niah_single_1")
+    assert options.metadata["max_seq_lengths"] == [4096]
+    with pytest.raises(InfocapError, match="max_seq_lengths: "):
+        parsed(*flags, "infocap_pydocs")
+
+
+def test_a_corpus_path_that_no_task_reads_is_refused(tiny_model, corpus_file):
+    flags = (
+        "--model_args", f"pretrained={tiny_model}",
+        "--metadata", f"corpus_path={corpus_file}", "max_tokens=64", "--tasks",
+    )  # fmt: skip
+    with pytest.raises(InfocapError, match=r"infocap_pydocs would not read it; .*infocap_custom"):
+        parsed(*flags, "infocap_pydocs")
+    for tasks in ("infocap_pydocs,infocap_custom", "infocap_pydocs,one_of_my_own"):
+        assert parsed(*flags, tasks).tasks
+
+
+def test_the_harness_cache_is_refused_for_token_ids(tiny_model, corpus_file):
     flags = (
         "--model_args", f"pretrained={tiny_model}", "--use_cache", "cache",
         "--metadata", f"corpus_path={corpus_file}", "max_tokens=64", "--tasks",
     )  # fmt: skip
     with pytest.raises(InfocapError, match=r"--use_cache: .* infocap_custom_reference"):
-        parsed(monkeypatch, *flags, "infocap_custom,infocap_custom_reference")
-    assert parsed(monkeypatch, *flags, "infocap_custom").use_cache
+        parsed(*flags, "infocap_custom,infocap_custom_reference")
+    assert parsed(*flags, "infocap_custom").use_cache
 
 
-def test_a_models_own_seed_draws_no_sample(monkeypatch, tiny_model):
+def test_a_models_own_seed_draws_no_sample(tiny_model):
     flags = ("--model_args", f"pretrained={tiny_model},seed=7")
-    assert parsed(monkeypatch, *flags).metadata["seed"] is None
-    assert parsed(monkeypatch, *flags, "--metadata", "seed=3").metadata["seed"] == 3
+    assert parsed(*flags).metadata["seed"] is None
+    assert parsed(*flags, "--metadata", "seed=3").metadata["seed"] == 3

@@ -20,7 +20,7 @@ def run(*arguments, cwd=None):
     )
 
 
-def test_tasks_prints_the_folder_from_anywhere(tmp_path):
+def test_tasks_prints_the_folder_from_any_directory(tmp_path):
     done = run("tasks", cwd=tmp_path)
     assert done.stdout == f"{task_configs_dir()}\n"
     assert done.stderr == ""
@@ -40,7 +40,7 @@ def test_light_commands_import_nothing_heavy(arguments):
 def test_help_names_every_command_and_version(capsys):
     assert main([]) == 0
     text = capsys.readouterr().out
-    commands = {path.stem for path in COMMANDS.glob("[!_]*.py")} - {"shared", "output"}
+    commands = {path.stem for path in COMMANDS.glob("[!_]*.py")}
     assert all(text.count(f"\n  {command} ") == 1 for command in commands | {"eval", "demo"})
     assert all(text.count(f"\n{group}") == 1 for group in ("measure:", "inspect:", "analyse"))
     with pytest.raises(SystemExit):
@@ -48,7 +48,7 @@ def test_help_names_every_command_and_version(capsys):
     assert capsys.readouterr().out == f"infocap {__version__}\n"
 
 
-def test_eval_help_is_the_harness_own(capsys):
+def test_eval_help_includes_that_of_the_harness(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["eval", "--help"])
     assert stop.value.code == 0
@@ -58,7 +58,7 @@ def test_eval_help_is_the_harness_own(capsys):
 
 
 @pytest.mark.parametrize("as_file", [False, True])
-def test_flops_as_json(tiny_model, capsys, as_file):
+def test_flops_json_counts_the_tiny_model(tiny_model, capsys, as_file):
     model = str(tiny_model / "config.json" if as_file else tiny_model)
     assert main(["flops", model, "--format", "json", "--context", "64"]) == 0
     record = json.loads(capsys.readouterr().out)
@@ -83,7 +83,7 @@ def two_models(tiny_model, tmp_path):
     return [str(larger), str(tiny_model)]
 
 
-def test_several_models_are_sorted_with_their_ratio(two_models, capsys):
+def test_several_models_are_sorted_by_flops_with_their_ratio(two_models, capsys):
     assert main(["flops", *two_models, "--format", "json", "--verify"]) == 0
     records = json.loads(capsys.readouterr().out)
     assert [record["model"] for record in records] == two_models[::-1]
@@ -102,7 +102,7 @@ def test_several_models_are_sorted_with_their_ratio(two_models, capsys):
     assert ratios == ["1.000", f"{expected:.3f}"]
 
 
-def test_flops_as_a_table(tiny_model, capsys):
+def test_flops_table_shows_the_verification(tiny_model, capsys):
     assert main(["flops", str(tiny_model), "--verify"]) == 0
     text = capsys.readouterr().out
     assert "attention_core" in text
@@ -152,16 +152,14 @@ def test_wrong_input_ends_in_one_line_and_status_2(
     assert streams.err.count("\n") == 1
 
 
-def test_a_module_run_ends_with_the_status():
+def test_python_m_exits_with_the_status():
     done = run("flops", "./none")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    "command", sorted({path.stem for path in COMMANDS.glob("[!_]*.py")} - {"shared", "output"})
-)
-def test_every_command_explains_itself_with_what_it_takes_and_an_example(command, capsys):
+@pytest.mark.parametrize("command", sorted({path.stem for path in COMMANDS.glob("[!_]*.py")}))
+def test_the_help_of_every_command_has_its_usage_and_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
     assert stop.value.code == 0
@@ -185,14 +183,14 @@ def test_every_command_explains_itself_with_what_it_takes_and_an_example(command
         (["bias", "--regime", "none"], "choose from"),
     ],
 )
-def test_wrong_flags_are_one_line(arguments, said, capsys):
+def test_wrong_flags_end_in_one_line(arguments, said, capsys):
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("infocap: error: ")
     assert said in line
 
 
-def test_a_closed_pipe_is_no_error():
+def test_a_closed_pipe_is_not_an_error():
     command = f"{sys.executable} -m infocap_tasks bias --published --format json | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert "Traceback" not in done.stderr

@@ -5,11 +5,12 @@ from helpers.models import write_jsonl
 
 from infocap_tasks.cli.main import main
 from infocap_tasks.corpora.check import check, script_of
-from infocap_tasks.corpora.corpus import open_corpus
+from infocap_tasks.corpora.corpus import FileCorpus
+from infocap_tasks.corpora.text import Fields
 
 
 def checked(path):
-    return check(open_corpus({"corpus": "file", "corpus_path": str(path)}))
+    return check(FileCorpus(path, Fields()))
 
 
 def test_scripts():

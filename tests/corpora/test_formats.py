@@ -14,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infocap_tasks.corpora import formats as reader
-from infocap_tasks.corpora.formats import Fields, read_texts
+from infocap_tasks.corpora import json_array
+from infocap_tasks.corpora import text as text_module
+from infocap_tasks.corpora.formats import read_texts
+from infocap_tasks.corpora.text import Fields
 from infocap_tasks.errors import InfocapError
 
 
@@ -71,7 +74,7 @@ def test_texts_come_back_exactly(tmp_path_factory, form, many, chunk):
         many = [text.lstrip("\ufeff") for text in many]  # at its start a byte order mark
     path, names = write_form(tmp_path_factory.mktemp("forms"), form, many)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "_CHUNK_CHARACTERS", chunk)  # arrays are cut at every place
+        patch.setattr(json_array, "_CHUNK_CHARACTERS", chunk)  # arrays are cut at every place
         found = read(path)
     assert [text.text for text in found] == many
     assert [text.document_id for text in found] == names
@@ -117,7 +120,7 @@ def test_a_file_that_ends_too_early_never_passes_for_a_shorter_one(tmp_path, for
         ("c.json", b'{"text": "a"}\n{"text": "b"}\n', "not a JSON array; .*named .jsonl"),
         ("c.json", b'[{"text": "a"} {"text": "b"}]', "',' or '\\]' is missing after item 1"),
         ("c.json", b'[{"text": "a"}, ]', "item 2: not JSON"),
-        ("c.json", b'[{"text": "a"}] {}', "text behind the JSON array"),
+        ("c.json", b'[{"text": "a"}] {}', "text after the JSON array"),
         ("c.json", b'["a"]', "item 1: a JSON str"),
         ("c.json", b'[{"text": "a"', "item 1: not JSON"),
         ("c.json", b'[{"text": "\xff"}]', "damaged or cut short, or not what its name says"),
@@ -208,7 +211,8 @@ def test_one_line_of_50_MB(tmp_path):
 _READ_AND_TELL_MEMORY = """
 import resource, sys
 from pathlib import Path
-from infocap_tasks.corpora.formats import Fields, read_texts
+from infocap_tasks.corpora.formats import read_texts
+from infocap_tasks.corpora.text import Fields
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     sum(len(load().text) for load in read_texts(Path(sys.argv[1]), Fields()))
@@ -253,7 +257,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
 
 def test_where_an_array_is_wrong_not_where_it_ends(tmp_path, monkeypatch):
     """The error names the fault, though a fault looks like a value that is cut off."""
-    monkeypatch.setattr(reader, "_CHUNK_CHARACTERS", 50)
+    monkeypatch.setattr(json_array, "_CHUNK_CHARACTERS", 50)
     good = ", ".join('{"text": "some text"}' for _ in range(100))
     (tmp_path / "c.json").write_text(f"[{good}, {{\"text\": 'b'}}, {good}]")
     loads = read_texts(tmp_path / "c.json", Fields())
@@ -264,7 +268,7 @@ def test_where_an_array_is_wrong_not_where_it_ends(tmp_path, monkeypatch):
 
 
 def test_a_dictionary_of_one_long_text_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(reader, "MAX_TEXT_BYTES", 2**20)
+    monkeypatch.setattr(text_module, "MAX_TEXT_BYTES", 2**20)
     values = pyarrow.array(["a" * 2**21] * 3).dictionary_encode()
     pyarrow.parquet.write_table(pyarrow.table({"text": values}), tmp_path / "c.parquet")
     assert (tmp_path / "c.parquet").stat().st_size < 200_000

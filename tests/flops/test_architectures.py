@@ -1,5 +1,5 @@
-"""Every causal language model that the installed transformers can build is counted, or has a
-reason not to be."""
+"""Every causal language model that the installed transformers can build is counted or refused with
+a reason."""
 
 import re
 
@@ -8,7 +8,8 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.flops.count import ATTENTION_CORE, MIXER_CORE, UNCOUNTABLE, count
+from infocap_tasks.flops.count import UNCOUNTABLE, count
+from infocap_tasks.flops.record import ATTENTION_CORE, MIXER_CORE
 
 # Default configs that do not describe a model: fields that every published config.json has.
 MISSING = {
@@ -38,7 +39,7 @@ MISSING = {
 }  # fmt: skip
 
 # Why parameters, each counted once, are not what a token costs.
-PARAMETERS_DO_NOT_TELL = {
+COST_IS_NOT_IN_PARAMETERS = {
     "hrm_text": "its layers run several times",
     "prophetnet": "its streams for further tokens run too",
     "xlnet": "its relative positions are projected as well as its tokens",
@@ -67,7 +68,7 @@ def small_config(model_type, num_layers=4):
 
 
 @pytest.mark.parametrize("model_type", sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES))
-def test_architecture(model_type):
+def test_architecture_is_counted_or_refused_with_a_reason(model_type):
     if model_type in UNCOUNTABLE:
         with pytest.raises(InfocapError, match=re.escape(UNCOUNTABLE[model_type])):
             count(make_named(model_type))
@@ -78,7 +79,7 @@ def test_architecture(model_type):
     assert all(value > 0 for value in flops.breakdown.values())
     assert flops.breakdown["lm_head"] > 0
     assert 0 < flops.active_params <= flops.total_params
-    if model_type not in PARAMETERS_DO_NOT_TELL:
+    if model_type not in COST_IS_NOT_IN_PARAMETERS:
         second = flops.verification
         linear = second["counted_linear_flops_per_token"] - flops.breakdown["lm_head"]
         expected = second["linear_flops_per_token"] - flops.breakdown["lm_head"]
@@ -96,7 +97,7 @@ def make_named(model_type):
         return config
 
 
-def test_all_but_a_few_are_counted():
+def test_all_but_nine_architectures_are_counted():
     """180 of 189 with transformers 5.23."""
     assert len(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) & set(UNCOUNTABLE)) <= 9
 

@@ -27,8 +27,9 @@ from transformers import (
 )
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.flops.count import count, given_flops, windowed_keys
-from infocap_tasks.flops.trace.attention import AttentionCall, count_keys
+from infocap_tasks.flops.count import count
+from infocap_tasks.flops.record import given_flops
+from infocap_tasks.flops.trace.attention import AttentionCall, count_keys, windowed_keys
 
 SMALL = {
     "hidden_size": 64,
@@ -66,7 +67,7 @@ SMOLLM2_135M = LlamaConfig(
 )  # fmt: skip
 
 
-def test_smollm2_by_hand():
+def test_smollm2_equals_a_count_by_hand():
     flops = count(SMOLLM2_135M, 1024)
     assert flops.breakdown == {
         "attention_projections": 30 * (2 * 2 * 576 * 576 + 2 * 2 * 576 * 192),
@@ -114,7 +115,7 @@ def attention_per_key(config):
 
 
 @pytest.mark.parametrize("window", [1, 7, 8, 99, 100, 500])
-def test_sliding_windows_in_the_layers_that_have_them(window):
+def test_sliding_windows_count_in_the_layers_that_have_them(window):
     config = Gemma3TextConfig(
         **{**SMALL, "num_hidden_layers": 6}, head_dim=32, sliding_window=window
     )
@@ -137,7 +138,7 @@ def test_a_window_as_long_as_the_text_changes_nothing():
 
 @given(num_tokens=st.integers(1, 70), window=st.integers(1, 80), chunk=st.integers(1, 80))
 @settings(deadline=None)
-def test_visible_keys_against_every_pair(num_tokens, window, chunk):
+def test_visible_keys_equal_a_count_of_every_pair(num_tokens, window, chunk):
     def sees(batch, head, position, key):
         near = position - key < window
         return (key <= position) & near & (position // chunk == key // chunk)
@@ -152,7 +153,7 @@ def test_visible_keys_against_every_pair(num_tokens, window, chunk):
 
 
 @given(st.integers(1, 70), st.integers(1, 80))
-def test_keys_in_a_window(num_tokens, window):
+def test_windowed_keys_equal_their_sum(num_tokens, window):
     assert windowed_keys(num_tokens, window) == sum(
         min(t, window) for t in range(1, num_tokens + 1)
     )
@@ -175,7 +176,7 @@ def test_tied_and_untied_heads_cost_the_same():
     assert untied.total_params - tied.total_params == 300 * 64
 
 
-def test_wrappers_count_their_text_model_and_quantised_configs_their_architecture():
+def test_wrappers_and_quantised_configs_count_as_their_text_model():
     text = DENSE["gemma3_text"]
     assert count(Gemma3Config(text_config=text)).breakdown == count(text).breakdown
     quantised = LlamaConfig(**SMALL, quantization_config={"quant_method": "gptq", "bits": 4})
@@ -183,7 +184,7 @@ def test_wrappers_count_their_text_model_and_quantised_configs_their_architectur
     assert quantised.quantization_config  # the caller's config is left as it was
 
 
-def test_what_cannot_be_counted_names_the_way_out():
+def test_uncountable_config_error_names_flops_per_token():
     with pytest.raises(InfocapError, match="context 0: must be at least 1"):
         count(DENSE["llama"], 0)
     with pytest.raises(InfocapError, match=r"vit model cannot .* knows no .* flops_per_token=N"):
@@ -194,7 +195,7 @@ def test_what_cannot_be_counted_names_the_way_out():
         count(blt)
 
 
-def test_given_flops():
+def test_given_flops_must_be_a_number_above_one():
     assert given_flops(2.5e9, 1024).flops_per_token == 2_500_000_000
     assert given_flops(3, 1024).record()["method"] == "given"
     for wrong in (1, 0, -5, "many", True, float("inf"), float("nan"), None):

@@ -77,17 +77,17 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("name", EXACT)
-def test_exact(name):
+def test_formula_equals_the_public_code(name):
     assert reference_flops_per_token(MODELS[name][0]) == EXACT[name]
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_published(name):
+def test_formula_is_near_the_published_figures(name):
     config, published = PUBLISHED[name]
     assert reference_flops_per_token(config) == pytest.approx(published, rel=3e-3)
 
 
-def test_variants_by_hand():
+def test_variants_equal_a_count_by_hand():
     gpt_oss = GptOssConfig(num_hidden_layers=1, vocab_size=0, num_experts_per_tok=4)
     d = 2880
     layer = 4 * d * d + 4 * d * 8 * (d // 64) + 4 * 64 * (d // 64) * 1023 // 2
@@ -100,10 +100,10 @@ def test_variants_by_hand():
 
 
 @pytest.mark.parametrize("config", [MixtralConfig(), Qwen3MoeConfig(), BertConfig()])
-def test_none_where_it_does_not_apply(config):
+def test_formula_is_none_where_it_does_not_apply(config):
     assert reference_flops_per_token(config) is None
 
 
-def test_heads_without_groups():
+def test_formula_takes_heads_without_groups():
     config = LlamaConfig(hidden_size=64, num_attention_heads=4, num_key_value_heads=None)
     assert reference_flops_per_token(config)

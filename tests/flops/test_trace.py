@@ -33,8 +33,10 @@ from transformers import (
 )
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.flops.count import closed_form_attention, count, windowed_keys
+from infocap_tasks.flops.count import count
 from infocap_tasks.flops.trace import attention, mixers
+from infocap_tasks.flops.trace.attention import windowed_keys
+from infocap_tasks.flops.verify import closed_form_attention
 
 D, F, V, L = 64, 48, 100, 40
 COMMON = {"hidden_size": D, "vocab_size": V, "pad_token_id": 0}
@@ -79,7 +81,7 @@ ONE_EXPERT = 2 * 3 * D * F
         (Llama4TextConfig, 2, {"mlp": 2 * 3 * D * 96, "shared_experts": 2 * ONE_EXPERT}),
     ],
 )
-def test_picked_experts_shared_ones_router_and_dense_layers(kind, moe_layers, rest):
+def test_experts_router_and_dense_layers_equal_a_count_by_hand(kind, moe_layers, rest):
     flops = count(moe(kind), L)
     assert flops.breakdown["experts"] == moe_layers * 2 * ONE_EXPERT
     assert flops.breakdown["router"] == moe_layers * 2 * D * 8
@@ -97,7 +99,7 @@ def test_picked_experts_shared_ones_router_and_dense_layers(kind, moe_layers, re
     assert more.active_params - flops.active_params < grown / 50
 
 
-def test_experts_that_a_trace_cannot_follow():
+def test_untraceable_experts_are_charged_for_their_picks():
     dbrx = count(
         DbrxConfig(
             d_model=D, n_heads=4, n_layers=2, vocab_size=V,
@@ -129,7 +131,7 @@ MLA = {"kv_lora_rank": 24, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8, "v_hea
 
 @pytest.mark.parametrize("q_lora_rank", [None, 12])
 @pytest.mark.parametrize("kind", [DeepseekV2Config, DeepseekV3Config])
-def test_latent_attention(kind, q_lora_rank):
+def test_latent_attention_equals_a_count_by_hand(kind, q_lora_rank):
     config = kind(
         **(GROUPED | {"num_key_value_heads": 4}), **MLA, q_lora_rank=q_lora_rank,
         intermediate_size=96, moe_intermediate_size=F, n_routed_experts=8, num_experts_per_tok=2,
@@ -151,7 +153,7 @@ def core(layers_of_keys):
     return float(Fraction(2 * 4 * 32 * sum(layers_of_keys), L))
 
 
-def test_windows_and_chunks_layer_by_layer():
+def test_windows_and_chunks_count_layer_by_layer():
     full, window = windowed_keys(L, L), windowed_keys(L, 8)
     assert count(moe(GptOssConfig), L).breakdown["attention_core"] == core([window, full, window])
     kinds = ["sliding_attention", "full_attention", "sliding_attention"]
@@ -183,14 +185,14 @@ INNER = 2 * D
 
 
 @pytest.mark.parametrize("kind", [MambaConfig, FalconMambaConfig])
-def test_mamba(kind):
+def test_mamba_equals_a_count_by_hand(kind):
     flops = count(kind(**COMMON, **MAMBA, expand=2, intermediate_size=INNER, time_step_rank=5), L)
     assert flops.breakdown["mixer_core"] == 2 * (2 * 4 * INNER + 4 * INNER * 8)
     projections = D * 2 * INNER + INNER * (5 + 2 * 8) + 5 * INNER + INNER * D
     assert flops.breakdown["mixer_projections"] == 2 * 2 * projections
 
 
-def test_mamba_2():
+def test_mamba_2_equals_a_count_by_hand():
     config = Mamba2Config(**COMMON, **MAMBA, num_heads=8, head_dim=16, expand=2, n_groups=2)
     flops = count(config, L)
     channels = INNER + 2 * 2 * 8
@@ -198,7 +200,7 @@ def test_mamba_2():
     assert flops.breakdown["mixer_projections"] == 2 * 2 * D * (2 * INNER + 2 * 2 * 8 + 8 + INNER)
 
 
-def test_hybrids():
+def test_hybrids_equal_a_count_by_hand():
     next_ = Qwen3NextConfig(
         **(GROUPED | {"num_hidden_layers": 4}), head_dim=16, intermediate_size=F,
         moe_intermediate_size=F, shared_expert_intermediate_size=F, num_experts=8,
@@ -221,7 +223,7 @@ def test_hybrids():
     assert flops.breakdown["mlp"] == ONE_EXPERT
 
 
-def test_other_mixers():
+def test_other_mixers_equal_a_count_by_hand():
     lfm2 = Lfm2Config(**GROUPED, intermediate_size=F, conv_L_cache=3,
                       layer_types=["conv", "full_attention", "conv"])  # fmt: skip
     flops = count(lfm2, L)
@@ -249,13 +251,13 @@ def test_other_mixers():
     assert xlstm.breakdown["mixer_core"] == 2 * 4 * 4 * 8 * (16 + 1)
 
 
-def test_shared_experts_as_wide_as_there_are_experts_are_no_router():
+def test_shared_expert_as_wide_as_the_number_of_experts_is_no_router():
     flops = count(moe(Qwen2MoeConfig, shared_expert_intermediate_size=8), L)
     assert flops.breakdown["router"] == 3 * 2 * D * 8
     assert flops.breakdown["shared_experts"] == 3 * (2 * 3 * D * 8 + 2 * D)
 
 
-def test_a_renamed_core_is_an_error_not_a_lower_number(monkeypatch):
+def test_renamed_core_raises_instead_of_lowering_the_count(monkeypatch):
     monkeypatch.delitem(mixers.FUNCTIONS, "mamba2_chunk_scan")
     monkeypatch.delitem(mixers.FUNCTIONS, "causal_conv1d_fn")
     config = Mamba2Config(**COMMON, **MAMBA, num_heads=8, head_dim=16, expand=2, n_groups=2)
@@ -263,7 +265,7 @@ def test_a_renamed_core_is_an_error_not_a_lower_number(monkeypatch):
         count(config, L)
 
 
-def test_a_failed_count_leaves_nothing_behind(monkeypatch):
+def test_failed_count_leaves_no_hooks(monkeypatch):
     hooks = len(torch.nn.modules.module._global_forward_pre_hooks)
     monkeypatch.setattr(torch.nn.Embedding, "forward", None)
     for _ in range(2):
@@ -274,13 +276,13 @@ def test_a_failed_count_leaves_nothing_behind(monkeypatch):
     assert count(moe(MixtralConfig), L)
 
 
-def test_counting_in_threads():
+def test_threads_count_the_same():
     with ThreadPoolExecutor(4) as pool:
         first, *rest = pool.map(lambda _: count(moe(MixtralConfig), L).breakdown, range(4))
     assert all(breakdown == first for breakdown in rest)
 
 
-def test_attention_that_calls_the_kernel_itself_is_seen(monkeypatch):
+def test_attention_that_calls_the_kernel_itself_is_counted(monkeypatch):
     """As the code that some repositories bring does, past transformers' registry."""
 
     def attend(module, query, key, value, mask, **_):
@@ -294,6 +296,6 @@ def test_attention_that_calls_the_kernel_itself_is_seen(monkeypatch):
     assert count(moe(MixtralConfig), L).breakdown == expected
 
 
-def test_the_second_way_says_when_it_cannot_tell():
+def test_closed_form_attention_is_none_for_undeclared_layers():
     assert closed_form_attention(moe(Llama4TextConfig), L) is None
     assert closed_form_attention(moe(MixtralConfig), L) == core([windowed_keys(L, L)] * 3)

@@ -1,6 +1,5 @@
 import csv
 import json
-import sys
 
 import pytest
 from helpers.models import TEXTS, byte_tokenizer, write_jsonl
@@ -11,14 +10,12 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from infocap_tasks.cli.main import main
 from infocap_tasks.corpora.corpus import open_corpus
-from infocap_tasks.corpora.formats import Text
+from infocap_tasks.corpora.records import StandardLibrary
+from infocap_tasks.corpora.text import Text
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.models.measure import TokenizerRow, measure
 from infocap_tasks.models.tokenizers import load
 from infocap_tasks.paths import task_configs_dir
-from infocap_tasks.report.figures import style
-from infocap_tasks.report.figures.tokenizers import heat_map
-from infocap_tasks.report.tokenizers import RENDERERS
 
 DOCUMENTS = [Text(text, f"t:{index}", str(index)) for index, text in enumerate(TEXTS)]
 MISTRAL = load(str(MISTRAL_SENTENCEPIECE))
@@ -113,114 +110,6 @@ def test_lone_surrogates_and_texts_without_tokens_are_refused(byte_json, lossy_j
         measure(load(lossy_json), "c", [Text("\n\n", "", "")])
 
 
-def row(tokenizer, corpus, num_tokens, **other):
-    values = {
-        "source": "tiktoken", "vocab_size": 1000, "num_documents": 1, "num_bytes": 1200,
-        "bytes_per_token": 1200 / num_tokens, "text_size_bits_per_token": 9600 / num_tokens,
-        "characters_per_token": 600 / num_tokens, "single_byte_token_share": 0.25,
-        "round_trip": "yes", "tokens_per_second": 5.0,
-    }  # fmt: skip
-    return TokenizerRow(tokenizer, corpus, num_tokens=num_tokens, **(values | other))
-
-
-ROWS = [
-    row("a/slow.json", "parallel/en", 400),
-    row("a/slow.json", "parallel/hi", 1200),
-    row("a/slow.json", "parallel/code", 300),
-    row("b/fast.json", "parallel/en", 200),
-    row("b/fast.json", "parallel/hi", 300),
-    row("b/fast.json", "parallel/code", 150, single_byte_token_share=None),
-]
-
-
-def test_renderers_keep_corpora_together_the_fewest_tokens_first():
-    order = [(c, t) for c in ("en", "hi", "code") for t in ("b/fast.json", "a/slow.json")]
-    records = json.loads(RENDERERS["json"](ROWS))
-    assert [(r["corpus"].partition("/")[2], r["tokenizer"]) for r in records] == order
-    assert list(records[0]) == list(TokenizerRow._fields)
-    rows = list(csv.DictReader(RENDERERS["csv"](ROWS).splitlines()))
-    assert [(r["tokenizer"], int(r["num_tokens"])) for r in rows] == [
-        (r["tokenizer"], r["num_tokens"]) for r in records
-    ]
-    header, *lines = RENDERERS["table"](ROWS).splitlines()
-    assert [line.split()[0] for line in lines] == [tokenizer for _, tokenizer in order]
-    assert header.split()[:2] == ["tokenizer", "vocab_size"]
-    assert lines[4].split()[header.split().index("single_byte_token_share")] == "-"
-
-
-LOSSY_ROWS = [
-    row("c/lossy.json", corpus, 20, round_trip="3: at character 0 …")
-    for corpus in dict.fromkeys(r.corpus for r in ROWS)
-]
-
-
-def test_what_loses_text_comes_last_and_measures_nothing():
-    records = json.loads(RENDERERS["json"]([*LOSSY_ROWS, *ROWS]))
-    assert [r["tokenizer"][0] for r in records] == ["b", "a", "c"] * 3
-    names = {"parallel/en": "English", "parallel/hi": "Hindi"}
-    languages, others = heat_map([*LOSSY_ROWS, *ROWS], names).axes
-    assert languages.get_title(loc="left").endswith("1.00 = English, fast.json")
-    large = [text.get_text() for text in languages.texts[:12:2]]
-    assert large == ["1.00", "1.50", "2.00", "6.00", "0.10†", "0.10†"]
-    assert [text.get_text() for text in others.texts[::2]] == ["1.00", "2.00", "0.13†"]
-    assert languages.images[0].norm.vmin == 1
-    assert languages.images[0].norm.vmax == 6
-
-
-def test_where_all_lose_text_the_fewest_tokens_measure():
-    (axes,) = heat_map(LOSSY_ROWS[:1], {"parallel/en": "English"}).axes
-    assert axes.texts[0].get_text() == "1.00†"
-
-
-def test_the_heat_map_counts_against_english():
-    figure = heat_map(ROWS, {"parallel/en": "English", "parallel/hi": "Hindi"})
-    languages, others = figure.axes
-    assert languages.get_title(loc="left") == "Tokens for the same texts; 1.00 = English, fast.json"
-    large = [text.get_text() for text in languages.texts[:8:2]]
-    assert large == ["1.00", "1.50", "2.00", "6.00"]  # the cheapest tokenizer first
-    small = [text.get_text() for text in languages.texts[1:8:2]]
-    assert small == ["6.00", "4.00", "3.00", "1.00"]
-    assert [label.get_text() for label in languages.get_xticklabels()] == ["English", "Hindi"]
-    assert [text.get_text() for text in others.texts[::2]] == ["1.00", "2.00"]
-
-
-def test_names_in_the_heat_map_are_as_long_as_it_takes():
-    rows = [row("x/a/tokenizer.json", "my.jsonl", 4), row("x/b/tokenizer.json", "my.jsonl", 5)]
-    (axes,) = heat_map(rows, {}).axes
-    assert [t.get_text() for t in axes.texts[4::2]] == ["a/tokenizer.json", "b/tokenizer.json"]
-
-
-@pytest.mark.parametrize("suffix", style.SUFFIXES)
-def test_a_figure_is_written_whole_and_the_same_each_time(tmp_path, suffix):
-    written = []
-    for name in ("first", "second"):
-        style.save(heat_map(ROWS[:1], {}), tmp_path / f"{name}{suffix}")
-        written.append((tmp_path / f"{name}{suffix}").read_bytes())
-    assert written[0] == written[1]
-    start = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}[suffix]
-    assert written[0].startswith(start)
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_a_figure_that_fails_leaves_nothing(tmp_path, monkeypatch):
-    figure = heat_map(ROWS[:1], {})
-    (tmp_path / "a.png").mkdir()
-    with pytest.raises(InfocapError, match=r"a\.png: cannot be written"):
-        style.save(figure, tmp_path / "a.png")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-    for name, complaint in {"a.jpg": "must be one of .png", "none/a.png": "no folder"}.items():
-        with pytest.raises(InfocapError, match=complaint):
-            style.save(figure, tmp_path / name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(InfocapError, match=r'pip install "infocap-tasks\[report\]"'):
-        style.require(tmp_path / "b.png")
-
-
-def test_black_or_white_whichever_is_easier_to_read():
-    colours = {(1, 1, 1): "black", (0, 0, 0): "white", (1, 0.8, 0): "black", (0.4, 0.1, 0): "white"}
-    assert {colour: style.readable_on(colour) for colour in colours} == colours
-
-
 def test_the_command_on_a_file_and_on_an_embedded_corpus(
     byte_json, lossy_json, tmp_path, capsys, monkeypatch
 ):
@@ -236,7 +125,7 @@ def test_the_command_on_a_file_and_on_an_embedded_corpus(
     ]
     assert records[1]["round_trip"].startswith("1: at character 0 'The theory o'")  # line 1
     assert records[2]["num_bytes"] == sum(
-        len(text.text.encode()) for text in open_corpus({"corpus": "pydocs"})
+        len(text.text.encode()) for text in open_corpus(StandardLibrary("pydocs"))
     )
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
 

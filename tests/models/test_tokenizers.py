@@ -65,7 +65,7 @@ def test_parts_written_in_python_tell_no_bytes(tiny_model, monkeypatch):
     tokenizer = byte_tokenizer()
     custom = pre_tokenizers.PreTokenizer.custom(object())
     tokenizer.backend_tokenizer.pre_tokenizer = custom
-    monkeypatch.setattr(tokenizer_sources, "load_any_tokenizer", lambda _: tokenizer)
+    monkeypatch.setattr(tokenizer_sources, "load_tokenizer", lambda _: tokenizer)
     assert load(str(tiny_model)).is_single_byte is None
 
 

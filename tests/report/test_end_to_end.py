@@ -142,7 +142,7 @@ def test_the_leaderboard_shows_what_the_harness_wrote(results, tmp_path):
     assert by_model["other-4m"]["rank_best"] > by_model["tiny-4m"]["rank_worst"]
 
 
-def test_the_page_holds_the_rows(results, tmp_path):
+def test_the_page_has_every_row(results, tmp_path):
     target = tmp_path / "page.html"
     run("leaderboard", results, "-o", target)
     text = target.read_text()
@@ -152,7 +152,7 @@ def test_the_page_holds_the_rows(results, tmp_path):
 
 
 @pytest.mark.parametrize("figure", ["capacity", "frontier", "flops", "series", "benchmarks"])
-def test_figures(results, tmp_path, figure):
+def test_every_figure_is_the_same_each_time(results, tmp_path, figure):
     run("plot", figure, results, "-o", tmp_path / "figure.svg")
     text = (tmp_path / "figure.svg").read_text()
     assert text.startswith("<?xml")
@@ -160,7 +160,7 @@ def test_figures(results, tmp_path, figure):
     assert (tmp_path / "again.svg").read_text() == text
 
 
-def test_bias_and_prediction(results, capsys):
+def test_bias_and_prediction_read_the_results(results, capsys):
     run("bias", results, "--series", "tiny", "--format", "json")
     biases = json.loads(capsys.readouterr().out)
     assert biases[0]["num_models"] == 3
@@ -168,7 +168,7 @@ def test_bias_and_prediction(results, capsys):
     assert "tiny-4m" in capsys.readouterr().out
 
 
-def test_correlation_with_the_benchmark(results, capsys, tmp_path):
+def test_correlation_covers_the_benchmark(results, capsys, tmp_path):
     run("correlate", results, "--format", "json")
     rows = json.loads(capsys.readouterr().out)
     assert {row["num_models"] for row in rows} == {4}
@@ -177,7 +177,7 @@ def test_correlation_with_the_benchmark(results, capsys, tmp_path):
     assert (tmp_path / "scatter.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_exports(results, tmp_path):
+def test_exports_hold_what_the_harness_wrote(results, tmp_path):
     expected = written(results)
     run("export", results, "--format", "csv", "-o", tmp_path / "flat.csv")
     run("export", results, "--format", "parquet", "-o", tmp_path / "flat.parquet")

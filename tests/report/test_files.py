@@ -4,7 +4,7 @@ from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.files import whole_file
 
 
-def test_a_file_is_there_at_the_end_alone(tmp_path):
+def test_a_file_is_replaced_only_at_the_end(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with whole_file(path) as unfinished:
@@ -16,7 +16,7 @@ def test_a_file_is_there_at_the_end_alone(tmp_path):
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
-def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path, error):
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -31,7 +31,7 @@ def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path, error):
 
 
 @pytest.mark.parametrize("name", ["folder", "none/a.txt"])
-def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path, name):
+def test_a_path_that_cannot_be_written_is_named_and_left_alone(tmp_path, name):
     (tmp_path / "folder").mkdir()
     with pytest.raises(InfocapError, match="cannot be written"), whole_file(tmp_path / name):
         pass

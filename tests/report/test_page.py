@@ -1,4 +1,4 @@
-"""The page in a real browser: what a reader does with it, and what a name could do to it."""
+"""The page in a real browser: sorting, searching, hovering, and names that contain markup."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ BITS = [300.0, 320.0, 280.0, 310.0]
 LOOK_FOR = ("chromium", "chromium-browser", "google-chrome")
 
 
-def test_the_page_is_one_file_and_always_the_same():
+def test_the_page_loads_nothing_and_is_always_the_same():
     text = page(boards(published_runs()))
     assert text == page(boards(published_runs()))
     for loads in (' src="', "<link rel=stylesheet", "@import", "url("):
@@ -36,7 +36,7 @@ def test_the_page_is_one_file_and_always_the_same():
         ("compression_gain_bits_per_token", "G, bits per token", "descending"),
     ],
 )
-def test_the_arrow_is_on_the_column_that_rows_are_sorted_by(sort, header, direction):
+def test_the_sorted_column_has_the_arrow(sort, header, direction):
     text = page(boards(published_runs(), sort)).replace(runtime(), "").split("<script")[0]
     (found,) = re.findall(r'aria-sort="(\w+)"><button type="button">([^<]*)<', text)
     assert found == (direction, header)
@@ -53,13 +53,13 @@ def test_names_cannot_become_markup():
     assert "\u2028" not in text.split('id="data">')[1].split("</script>")[0]
 
 
-def test_one_figure_caption_says_what_is_left_out():
+def test_captions_say_what_is_left_out():
     text = page(boards(published_runs()))
     assert "32 models without known C and H left out." in text
     assert "The interval of 39 models is not known." in text
 
 
-def test_without_vl_convert_the_page_says_what_to_install(monkeypatch):
+def test_without_vl_convert_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     runtime.cache_clear()
     with pytest.raises(InfocapError, match=r"pip install \"infocap-tasks\[report\]\""):
@@ -138,7 +138,7 @@ def drawn(browser, chart):
     )
 
 
-def test_headers_sort_by_value_both_ways_and_the_unknown_stays_last(opened):
+def test_headers_sort_by_value_both_ways_with_unknown_values_last(opened):
     browser = opened(published_runs())
     assert models(browser)[0] == "GLM-4.5-Air-Base-106B-A12B"
     click(browser, header("FLOPs per token"))
@@ -160,7 +160,7 @@ def test_headers_sort_by_value_both_ways_and_the_unknown_stays_last(opened):
         assert cells[len(known) :] == [""] * 32
 
 
-def test_the_first_click_turns_the_sorted_column_and_puts_the_better_first_in_others(opened):
+def test_the_first_click_reverses_the_sorted_column_and_puts_better_first_in_others(opened):
     browser = opened(published_runs(), sort="bits_per_byte")
     assert models(browser)[0] == "DeepSeek-V3.1-Base-671B-A37B"
     click(browser, header("Rank"))
@@ -172,7 +172,7 @@ def test_the_first_click_turns_the_sorted_column_and_puts_the_better_first_in_ot
     assert models(browser)[0] == "Hunyuan-0.5B-Pretrain"
 
 
-def test_headers_sort_from_the_keyboard(opened):
+def test_headers_sort_by_keyboard(opened):
     from selenium.webdriver.common.keys import Keys
 
     browser = opened(published_runs())
@@ -204,7 +204,7 @@ def test_search_and_series_filter_table_and_charts_alike(opened):
     assert len(models(browser)) == 39
 
 
-def test_hover_shows_the_row(opened):
+def test_hovering_over_a_point_shows_its_row(opened):
     from selenium.webdriver.common.action_chains import ActionChains
 
     browser = opened(published_runs())
@@ -218,7 +218,7 @@ def test_hover_shows_the_row(opened):
     assert row.find_element("css selector", "th").text == "GLM-4.5-Air-Base-106B-A12B"
 
 
-def test_a_nasty_name_is_shown_and_does_nothing(opened):
+def test_a_name_with_markup_is_shown_as_text(opened):
     from selenium.webdriver.common.action_chains import ActionChains
 
     run = run_of(NASTY, documents(BITS), series=NASTY, corpus=NASTY, benchmarks={NASTY: 0.5})
@@ -233,7 +233,7 @@ def test_a_nasty_name_is_shown_and_does_nothing(opened):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_in_both_schemes(opened, scheme):
+def test_text_has_enough_contrast_in_both_schemes(opened, scheme):
     browser = opened(published_runs(), scheme=scheme)
     for selector in ("body", "td", "thead button", ".terms", "figcaption", ".chart text"):
         ratio = browser.execute_script(CONTRAST, selector)
@@ -254,7 +254,7 @@ return Math.max(ink, paper) / Math.min(ink, paper);
 """  # noqa: E501
 
 
-def test_a_phone_scrolls_the_table_in_its_box_and_never_the_page(opened):
+def test_on_a_phone_the_table_scrolls_and_the_page_does_not(opened):
     browser = opened(published_runs(), width=360)
     wide = "const e = document.querySelector(arguments[0]); return e.scrollWidth - e.clientWidth"
     assert browser.execute_script(wide, "html") == 0
@@ -267,7 +267,7 @@ def test_a_phone_scrolls_the_table_in_its_box_and_never_the_page(opened):
     )
 
 
-def test_what_a_screen_reader_needs(opened):
+def test_controls_headers_charts_and_tables_have_names(opened):
     runs = [*published_runs(), run_of("m", documents(BITS))]
     browser = opened(runs)
     missing = browser.execute_script(

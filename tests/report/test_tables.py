@@ -18,7 +18,7 @@ ROWS = [
 ]
 
 
-def test_table():
+def test_table_aligns_columns():
     assert as_table(ROWS).splitlines() == [
         "        flops_per_",
         "model        token    bits  count",
@@ -27,7 +27,7 @@ def test_table():
     ]
 
 
-def test_markdown():
+def test_markdown_escapes_pipes():
     assert as_markdown(ROWS).splitlines() == [
         "| model | flops_per_token | bits | count |",
         "| --- | ---: | ---: | ---: |",
@@ -36,26 +36,26 @@ def test_markdown():
     ]
 
 
-def test_csv_and_json_are_in_full():
+def test_csv_and_json_keep_full_precision():
     first, second = csv.DictReader(as_csv(ROWS).splitlines())
     assert float(first["bits"]) == 1 / 3
     assert second["bits"] == ""
     assert json.loads(as_json(ROWS)) == ROWS
 
 
-def test_columns_of_all_rows():
+def test_columns_are_those_of_all_rows():
     rows = [{"a": 1}, {"a": 2, "b": 3}]
     assert as_csv(rows) == "a,b\n1,\n2,3"
 
 
-def test_empty_columns_go():
+def test_empty_columns_are_removed():
     assert without_empty_columns([{"a": None, "b": 1}, {"a": None, "b": None}]) == [
         {"b": 1},
         {"b": None},
     ]
 
 
-def test_headers_break_at_spaces_too_and_keep_their_signs():
+def test_headers_break_at_spaces():
     assert as_table([{"Model": "m", "95 % interval of it": "x"}]).splitlines() == [
         "              95 %",
         "       interval of",
@@ -78,5 +78,5 @@ def test_headers_break_at_spaces_too_and_keep_their_signs():
         (2e22, "2e+22"),
     ],
 )
-def test_three_digits_and_a_prefix(value, shown):
+def test_si_shows_three_digits_and_a_prefix(value, shown):
     assert si(value) == shown

@@ -4,7 +4,7 @@ from helpers.strategies import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infocap_tasks.corpora.formats import Text
+from infocap_tasks.corpora.text import Text
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.task.documents import cut as cut_all
 

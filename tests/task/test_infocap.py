@@ -12,7 +12,6 @@ from lm_eval.api.registry import (
 )
 
 import infocap_tasks.task.infocap
-from infocap_tasks.corpora.corpus import open_corpus
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS
 from infocap_tasks.task.infocap import InformationCapacityTask
@@ -97,12 +96,6 @@ def test_samples_are_chosen_as_the_harness_does(custom):
     assert [doc["text"] for _, doc in task.doc_iterator(samples=[3])] == [TEXTS[3]]
     with pytest.raises(InfocapError, match=r"--samples \[4, 9\]: .* has 4 documents"):
         list(task.doc_iterator(samples=[1, 4, 9]))
-
-
-def test_a_yaml_pins_its_file_whatever_the_user_names_for_another_task(custom, tmp_path):
-    pinned = write_jsonl(tmp_path / "pinned.jsonl", [{"body": "pinned text"}])
-    corpus = open_corpus(custom | {"corpus": {"path": str(pinned), "text_field": "body"}})
-    assert [text.text for text in corpus] == ["pinned text"]
 
 
 def test_metrics_of_the_harness_may_stand_beside_ours(custom, tmp_path):

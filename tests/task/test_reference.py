@@ -20,12 +20,11 @@ from hypothesis import strategies as st
 from lm_eval import simple_evaluate
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from infocap_tasks.backend.infocap_hf import BOS_POLICY
 from infocap_tasks.backend.token_text import TokenText
-from infocap_tasks.corpora.formats import Text
+from infocap_tasks.corpora.text import Text
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.flops.published import reference_flops_per_token
-from infocap_tasks.task.reference_documents import cut_reference
+from infocap_tasks.task.reference import cut_reference
 
 TASK = "infocap_custom_reference"
 LENGTH = 48
@@ -71,7 +70,7 @@ def twin(folder, many):
 def evaluate(folder, corpus, backend="infocap-hf", batch_size=2, **more):
     metadata = {"pretrained": str(folder), "corpus_path": str(corpus), "max_tokens": LENGTH}
     if backend == "infocap-hf":
-        metadata["bos_policy"] = BOS_POLICY
+        metadata["takes_token_ids"] = True
     metadata |= more
     arguments = {"pretrained": str(folder), "dtype": "float32"}
     if backend == "hf":
@@ -125,7 +124,7 @@ def test_each_regime_has_its_own_answers_in_one_cache(models, tmp_path):
     corpus = write_jsonl(tmp_path / "c.jsonl", [{"text": text} for text in TEXTS["chinese"]])
     folder = models["padded_vocabulary"]
     arguments = {"pretrained": str(folder), "dtype": "float32", "cache": str(tmp_path / "cache")}
-    metadata = {"corpus_path": str(corpus), "max_tokens": LENGTH, "bos_policy": BOS_POLICY}
+    metadata = {"corpus_path": str(corpus), "max_tokens": LENGTH, "takes_token_ids": True}
     runs = [
         simple_evaluate(
             "infocap-hf",
@@ -173,10 +172,10 @@ def test_texts_of_exactly_L_ids_are_not_shorter(models, tmp_path):
 
 
 def test_what_was_scored_is_told_and_needs_no_metadata_of_the_backend(models, tmp_path):
-    """By the Python API `bos_policy` may be missing: the ids are scored all the same."""
+    """By the Python API `takes_token_ids` may be missing: the ids are scored all the same."""
     corpus = write_jsonl(tmp_path / "c.jsonl", [{"text": text} for text in TEXTS["chinese"]])
     folder = models["padded_vocabulary"]
-    values, infocap = evaluate(folder, corpus, bos_policy=None)
+    values, infocap = evaluate(folder, corpus, takes_token_ids=False)
     assert infocap["scored_as"] == ["ids"]
     assert values["nll_bits_per_token"] == pytest.approx(
         twin(folder, TEXTS["chinese"])[1], abs=1e-5

@@ -1,13 +1,14 @@
 """``infocap corpus check``: what is in a file of texts, before a model is loaded for it."""
 
 import argparse
+from pathlib import Path
 
 from infocap_tasks.cli.output import add_output, deliver
 
 _DESCRIPTION = """\
 Read a whole corpus and report its documents, bytes, characters by script, duplicates, empty and
 very short texts, and the first ten faulty ones with their place. The exit status is 1 if any text
-is faulty, since a run would end there.
+is faulty, since a run would stop there.
 
 forms: .jsonl, .jsonl.gz, .jsonl.zst, .json (one array), .parquet, .txt, a folder of .txt
 example:
@@ -24,7 +25,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    check.add_argument("path", metavar="PATH", help="a file, or a folder of .txt files")
+    check.add_argument("path", type=Path, metavar="PATH", help="a file, or a folder of .txt files")
     check.add_argument("--text_field", default="text", metavar="NAME", help="default: text")
     check.add_argument("--corpus_id_field", metavar="NAME", help="field that names the document")
     add_output(check, ["table", "json"])
@@ -35,11 +36,11 @@ def run(options: argparse.Namespace) -> int:
     """Print the report; 1 if a text is faulty."""
     from infocap_tasks.corpora.check import check
     from infocap_tasks.corpora.corpus import open_corpus
+    from infocap_tasks.corpora.records import File
+    from infocap_tasks.corpora.text import Fields
     from infocap_tasks.report.corpus import RENDERERS
 
-    fields = {"text_field": options.text_field}
-    if options.corpus_id_field:
-        fields["corpus_id_field"] = options.corpus_id_field
-    report = check(open_corpus({"corpus": "file", "corpus_path": options.path, **fields}))
+    fields = Fields(options.text_field, options.corpus_id_field)
+    report = check(open_corpus(File(options.path.expanduser(), fields)))
     deliver(options, lambda name: RENDERERS[name](report))
     return 1 if report.num_faulty else 0

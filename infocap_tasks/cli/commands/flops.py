@@ -2,16 +2,17 @@
 
 import argparse
 
+from infocap_tasks.cli.options import add_trust_remote_code
 from infocap_tasks.cli.output import add_output, deliver
 
 _DESCRIPTION = """\
 FLOPs to decode one token with a KV cache, averaged over the positions of a text of --context
 tokens; a multiply-add is 2. Counted on the model's own code from its config: projections,
-attention over the keys that each layer's mask shows, picked and shared experts, routers, the state
+attention over the keys that each layer's mask shows, routed and shared experts, routers, the state
 of recurrent mixers, the LM head. Norms, activations and the embedding's look-up are left out. No
 weights are read. reference_flops_per_token is the published formula's figure, where it applies.
 
---verify works N out a second way: 2 FLOPs for each matrix parameter that a token uses, and
+--verify computes N in a second way: 2 FLOPs for each matrix parameter that a token uses, and
 attention's closed form from the declared heads, widths and windows.
 """
 
@@ -32,9 +33,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--verify", action="store_true", help="print the second way and the difference too"
     )
-    parser.add_argument(
-        "--trust_remote_code", action="store_true", help="run code that the model's repository has"
-    )
+    add_trust_remote_code(parser)
     add_output(parser, ["table", "json", "csv"])
     parser.set_defaults(run=run)
 

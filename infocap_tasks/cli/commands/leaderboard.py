@@ -10,14 +10,14 @@ from infocap_tasks.report.leaderboard import RENDERERS as TEXTS
 from infocap_tasks.report.page.render import page
 
 _DESCRIPTION = """\
-One table for each task, corpus, regime, L and b, for only those compare; one row a model. Published
-rows, which do not say the digest of their texts, join the runs of their task where these are on one
-corpus. Ranks are by information capacity, in whatever order --sort puts the rows. The interval
-(95 %, BCa) and the ranks that a model is compatible with come from a bootstrap over documents, in
-which models that were scored on the same documents share the samples. Where results hold no
-documents both are unknown.
+One table for each task, corpus, regime, L and b, since only rows that share these are comparable;
+one row for each model. Published rows, which do not state the digest of their texts, join the runs
+of their task if these are on one corpus. Ranks are always by information capacity; --sort only
+orders the rows. The interval (95 %, BCa) and the range of ranks come from a bootstrap over
+documents, in which models that were scored on the same documents share the samples. Both are
+unknown for results without documents.
 
---format html is one page that works offline: the table sorts and filters, two charts.
+--format html is one page that works offline: a table that sorts and filters, and two charts.
 """
 
 RENDERERS = {**TEXTS, "html": page}
@@ -43,7 +43,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rank and print or write; the exit status is 1 where a file was left out."""
+    """Rank, then print or write; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
     for line in remarks(selection.runs):
         say(line)

@@ -1,29 +1,18 @@
 """``infocap plot``: figures for papers."""
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from infocap_tasks.analysis.correlate import scores_by_benchmark
-from infocap_tasks.analysis.leaderboard import Board, boards
 from infocap_tasks.cli.options import add_results, comparing, say, select_runs
 from infocap_tasks.cli.output import add_output
-from infocap_tasks.report.figures import frontier, series, style
-from infocap_tasks.report.figures.benchmarks import benchmarks_figure
-from infocap_tasks.report.figures.capacity import capacity_figure
-from infocap_tasks.report.figures.flops import Counted, flops_figure
-from infocap_tasks.results.provenance import provenance_of
-from infocap_tasks.results.read import Run
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from infocap_tasks.report.figures.plots import FIGURES
+from infocap_tasks.report.figures.style import save
 
 _DESCRIPTION = """\
-  capacity    information capacity over FLOPs per token, a line a series, 95 % intervals
+  capacity    information capacity over FLOPs per token: a line for each series, 95 % intervals
   frontier    bits per byte over FLOPs per byte, and the Pareto frontier
   flops       where each model's FLOPs go, by component
   series      information capacity relative to the mean of its series
-  benchmarks  benchmark scores found beside the runs over information capacity
+  benchmarks  benchmark scores in the same results over information capacity
 """
 
 
@@ -41,57 +30,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw and write; the exit status is 1 where a file was left out."""
+    """Draw and write the figure; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
-    with style.drawing():
-        style.save(FIGURES[options.figure](selection.runs), options.output)
+    # FLOPs are those of each model by itself, whatever it was scored on.
+    runs = selection.runs if options.figure == "flops" else comparing(selection.runs)
+    plot = FIGURES[options.figure](runs)
+    save(plot.figure, options.output)
+    if plot.left_out:
+        say(plot.left_out)
     return selection.status
-
-
-def _capacity(runs: Sequence[Run]) -> "Figure":
-    return capacity_figure(_board(runs))
-
-
-def _frontier(runs: Sequence[Run]) -> "Figure":
-    board = _board(runs)
-    figure = frontier.frontier_figure(board)
-    _say_left_out("models whose C and H are not known", frontier.left_out(board))
-    return figure
-
-
-def _series(runs: Sequence[Run]) -> "Figure":
-    board = _board(runs)
-    figure = series.series_figure(board)
-    _say_left_out("series of one model", series.alone(board))
-    return figure
-
-
-def _flops(runs: Sequence[Run]) -> "Figure":
-    return flops_figure(
-        [Counted(r.model, r.flops_per_token, provenance_of(r).flop_breakdown) for r in runs]
-    )
-
-
-def _benchmarks(runs: Sequence[Run]) -> "Figure":
-    group = comparing(runs)
-    return benchmarks_figure(group, scores_by_benchmark(group))
-
-
-FIGURES: Mapping[str, Callable[[Sequence[Run]], "Figure"]] = {
-    "capacity": _capacity,
-    "frontier": _frontier,
-    "flops": _flops,
-    "series": _series,
-    "benchmarks": _benchmarks,
-}
-
-
-def _board(runs: Sequence[Run]) -> Board:
-    (board,) = boards(comparing(runs))
-    return board
-
-
-def _say_left_out(what: str, names: Sequence[str]) -> None:
-    if names:
-        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        say(f"left out: {len(names)} {what} ({shown})")

@@ -1,4 +1,4 @@
-"""``infocap tasks``: where our tasks lie."""
+"""``infocap tasks``: the folder of our tasks."""
 
 import argparse
 

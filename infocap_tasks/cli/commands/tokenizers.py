@@ -2,15 +2,17 @@
 
 import argparse
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infocap_tasks.cli.options import add_trust_remote_code
 from infocap_tasks.cli.output import add_output, deliver, draws
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 
 if TYPE_CHECKING:
     from infocap_tasks.corpora.corpus import Corpus
-    from infocap_tasks.corpora.formats import Text
+    from infocap_tasks.corpora.text import Text
 
 _DESCRIPTION = """\
 Compare tokenizers on texts in several languages. No model weights are read.
@@ -27,20 +29,20 @@ columns:
                             has 1 byte in English, 2 in Russian and Arabic, 3 in Chinese and Hindi
   text_size_bits_per_token  C = 8 bytes / tokens, the C of information capacity
   characters_per_token      Unicode code points / tokens
-  single_byte_token_share   of these tokens, those that stand for one byte: letters and
-                            punctuation, and the bytes that unknown characters fall apart into, so
-                            it is high where a language is unknown. - where the library won't tell
-  tokens_per_second         speed of encoding in this run, on the threads that the library takes by
-                            itself: depends on the machine, and short corpora give rough figures
-  round_trip                yes where decoding gives back every text, else the first text that
-                            differs and where: such a tokenizer loses text, so its other numbers
-                            look better than they are, and it stands last
+  single_byte_token_share   share of these tokens that stand for one byte: letters, punctuation, and
+                            the bytes of characters that the vocabulary lacks, so it is high for
+                            unknown languages; - if the library does not tell
+  tokens_per_second         speed of encoding in this run, on the library's default threads: depends
+                            on the machine, and is inexact for short corpora
+  round_trip                yes if decoding reproduces every text, else the first text that differs
+                            and where: such a tokenizer loses text, so its other numbers look better
+                            than they are, and it comes last
 JSON and CSV also have source (the library that reads the tokenizer) and num_documents.
 
-heat map (-o): on the corpus parallel the texts are translations of one another, so the number of
-tokens itself can be compared: 1.00 is what the most economical tokenizer that loses no text takes
-in English. Along a row you see whether a tokenizer is fair to languages, down a column which one is
-cheap. Other corpora stand apart, each against the fewest tokens in its own column.
+heat map (-o): the texts of the corpus parallel are translations of one another, so their numbers of
+tokens are comparable: 1.00 is what the most economical tokenizer that loses no text takes in
+English. A row shows whether a tokenizer is fair to languages, a column which tokenizer is cheap.
+Other corpora stand apart, each relative to the fewest tokens in its own column.
 """
 
 _EPILOG = """\
@@ -92,9 +94,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--text_field", default="text", metavar="NAME", help="field of the text in a file"
     )
     add_output(parser, ["table", "json", "csv"], chart="draws a heat map")
-    parser.add_argument(
-        "--trust_remote_code", action="store_true", help="run code that a repository brings"
-    )
+    add_trust_remote_code(parser)
     parser.set_defaults(run=run)
 
 
@@ -127,23 +127,25 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _open_corpora(names: Iterable[str], text_field: str) -> "dict[str, Corpus]":
-    from infocap_tasks.corpora.corpus import open_corpus
+    from infocap_tasks.corpora.corpus import CORPORA, open_corpus
+    from infocap_tasks.corpora.records import File, StandardLibrary
+    from infocap_tasks.corpora.text import Fields
 
     corpora: dict[str, Corpus] = {}
     for name in names:
         if name == _PARALLEL:
             corpora |= _parallel_corpora()
-        elif name in ("pydocs", "pycode"):
-            corpora[name] = open_corpus({"corpus": name})
+        elif name in CORPORA:
+            corpora[name] = open_corpus(StandardLibrary(name))
         else:
-            given = {"corpus": "file", "corpus_path": name, "text_field": text_field}
-            corpora[name] = open_corpus(given)
+            corpora[name] = open_corpus(File(Path(name).expanduser(), Fields(text_field)))
     return corpora
 
 
 def _parallel_corpora() -> "dict[str, Corpus]":
     """A corpus a language, in the order of ``_LANGUAGES``; what is no translation comes last."""
     from infocap_tasks.corpora.corpus import open_corpus
+    from infocap_tasks.corpora.records import Packaged
 
     folder = task_configs_dir() / _PARALLEL
     order = list(_LANGUAGES)
@@ -156,9 +158,7 @@ def _parallel_corpora() -> "dict[str, Corpus]":
     stems = sorted(found, key=lambda stem: order.index(stem) if stem in order else len(order))
     # As the tasks open them, so that passages go by their ids.
     return {
-        f"{_PARALLEL}/{stem}": open_corpus(
-            {"corpus": {"packaged": f"{_PARALLEL}/{stem}.jsonl", "id_field": "id"}}
-        )
+        f"{_PARALLEL}/{stem}": open_corpus(Packaged(f"{_PARALLEL}/{stem}.jsonl", id_field="id"))
         for stem in stems
     }
 

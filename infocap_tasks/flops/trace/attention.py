@@ -1,4 +1,4 @@
-"""Attention that computes nothing and notes how it was called: heads, widths, visible keys.
+"""Attention that computes nothing and records how it was called: heads, widths, visible keys.
 
 It stands in transformers' own registry of attention implementations, so each model's own code
 calls it, with the mask that its own code makes for each layer.
@@ -8,6 +8,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,12 @@ def count_keys(call: AttentionCall, num_tokens: int) -> int:
             keys = block + 1 if sees is None else block - _first_visible_key(sees, block) + 1
             total += int((call.select(keys, block) if call.select else keys).sum())
         return total
+
+
+def windowed_keys(num_tokens: int, window: int) -> int:
+    """Keys seen, summed over the positions of a text: sum of min(t, window) for t = 1..L."""
+    inside = min(num_tokens, window)
+    return inside * (inside + 1) // 2 + (num_tokens - inside) * window
 
 
 def _first_visible_key(sees: MaskFunction, position: torch.Tensor) -> torch.Tensor:
@@ -132,14 +139,19 @@ def _selection(module: Any, arguments: dict[str, Any]) -> Selection | None:
 
 # ---------------------------------------------------------------- registered with transformers
 
-_calls: list[AttentionCall] = []
+# transformers calls one registered function in all threads, and each notes its own calls.
+_calls: ContextVar[list[AttentionCall]] = ContextVar("attention_calls")
 
 
 @contextmanager
 def recorded() -> Iterator[list[AttentionCall]]:
     """The calls of attention while the context is open, by models of ``IMPLEMENTATION``."""
-    _calls.clear()
-    yield _calls
+    calls: list[AttentionCall] = []
+    token = _calls.set(calls)
+    try:
+        yield calls
+    finally:
+        _calls.reset(token)
 
 
 def _attend(
@@ -154,7 +166,7 @@ def _attend(
     value_width = value.shape[-1]
     mask = _mask_function_of(attention_mask, arguments.get("sliding_window"))
     select = _selection(module, arguments)
-    _calls.append(
+    _calls.get().append(
         AttentionCall(module, num_heads, key_width, value_width, mask, num_tokens, select)
     )
     return query.new_empty(batch, num_tokens, num_heads, value_width), None

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import nn
 from transformers import PretrainedConfig
+
+from infocap_tasks.models.replaced import replaced
 
 Note = Callable[[Fraction], None]
 
@@ -97,10 +98,10 @@ def holds_experts(module: nn.Module) -> bool:
 
 
 @contextmanager
-def replaced(model: nn.Module, config: PretrainedConfig, note: Note) -> Iterator[None]:
+def closed_forms(model: nn.Module, config: PretrainedConfig, note: Note) -> Iterator[None]:
     """The model with these experts replaced; what they cost is passed to ``note``."""
     with ExitStack() as stack:
         for module in model.modules():
             if make := FORWARDS.get(type(module).__name__):
-                stack.enter_context(patch.object(module, "forward", make(module, config, note)))
+                stack.enter_context(replaced(module, "forward", make(module, config, note)))
         yield

@@ -45,9 +45,9 @@ class Trace:
         linear: FLOPs for each token.
         quadratic: FLOPs for each pair of tokens; attention that a model's own code computes.
         cores: FLOPs for each token of recurrent and convolutional cores, by closed form.
-        experts: FLOPs for each token of experts that were not traced but worked out.
+        experts: FLOPs for each token of experts that were not traced, by closed form.
         attention_calls: calls of attention through transformers' registry.
-        called: modules that the pass went through; a decoder alone leaves some aside.
+        called: modules that the pass went through; a decoder by itself does not call all.
         is_wrapper: the model holds more than a text model.
     """
 
@@ -203,8 +203,8 @@ def _count(model: PreTrainedModel, config: PretrainedConfig, num_tokens: int) ->
     ids = torch.zeros(1, num_tokens, dtype=torch.long)
     with (
         attention.recorded() as calls,
-        mixers.replaced(model, note_core),
-        experts.replaced(model, config, note_experts),
+        mixers.closed_forms(model, note_core),
+        experts.closed_forms(model, config, note_experts),
         torch.no_grad(),
         sdpa_kernel(SDPBackend.MATH),  # the kernel whose matrix products are seen
         counter,
@@ -216,7 +216,7 @@ def _count(model: PreTrainedModel, config: PretrainedConfig, num_tokens: int) ->
         form = mixers.CLASSES.get(type(module).__name__)
         if form and form.replaces_traced:
             traced.pop(path, None)
-    return _Counts(traced, dict(cores), dict(picked), list(calls))
+    return _Counts(traced, dict(cores), dict(picked), calls)
 
 
 def _below_root(path: str) -> str:
@@ -249,7 +249,7 @@ class _AssumedScalars(TorchDispatchMode):
 
 @contextmanager
 def _without_data() -> Iterator[None]:
-    """Tensors have shapes and no data; checks of values are off, and nobody complains of it."""
+    """Tensors have shapes and no data; checks of their values and warnings about them are off."""
     torch_log = logging.getLogger("torch._subclasses.fake_tensor")
     level, validate = torch_log.level, torch.distributions.Distribution._validate_args
     torch_log.setLevel(logging.CRITICAL)

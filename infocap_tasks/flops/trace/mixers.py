@@ -15,10 +15,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import torch
 from torch import nn
+
+from infocap_tasks.models.replaced import replaced
 
 # Called with the FLOPs of the traced text, from inside the module that runs the core.
 Note = Callable[[int], None]
@@ -180,7 +181,7 @@ _KNOWN = re.compile(
 
 
 def require_cores(called: Iterable[nn.Module], cores: Mapping[str, Any]) -> None:
-    """Raise if a mixer ran whose core nobody noted: transformers has renamed a function.
+    """Raise if a mixer ran but no core was noted: transformers has renamed a function.
 
     Raises:
         LookupError: there is such a mixer.
@@ -194,7 +195,7 @@ def require_cores(called: Iterable[nn.Module], cores: Mapping[str, Any]) -> None
 
 
 @contextmanager
-def replaced(model: nn.Module, note: Note) -> Iterator[None]:
+def closed_forms(model: nn.Module, note: Note) -> Iterator[None]:
     """The model with its cores replaced by closed forms, which are passed to ``note``."""
     sources = {
         sys.modules[kind.__module__]
@@ -206,8 +207,8 @@ def replaced(model: nn.Module, note: Note) -> Iterator[None]:
         for source in sources:
             for name, make in FUNCTIONS.items():
                 if hasattr(source, name):
-                    stack.enter_context(patch.object(source, name, make(note)))
+                    stack.enter_context(replaced(source, name, make(note)))
         for module in model.modules():
             if forward := FORWARDS.get(type(module).__name__):
-                stack.enter_context(patch.object(module, "forward", forward(note)))
+                stack.enter_context(replaced(module, "forward", forward(note)))
         yield

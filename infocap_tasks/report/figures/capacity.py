@@ -4,35 +4,29 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from infocap_tasks.analysis.leaderboard import Board, Row
-from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean, log_flops, looks
+from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean_axes, log_flops
 from infocap_tasks.report.figures.labels import Label, place_labels
-from infocap_tasks.report.figures.style import new_figure
+from infocap_tasks.report.figures.style import drawing, new_figure
+from infocap_tasks.report.looks import Look, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+@drawing()
 def capacity_figure(board: Board) -> "Figure":
-    """One line a series with its name beside it; 95 % intervals over documents where known."""
+    """A line for each series with its name at the line's end; 95 % intervals where known."""
     figure = new_figure(WIDTH_INCHES, 4.2)
     axes = figure.add_subplot()
     series = rows_by_series(board)
-    look = looks(list(series))
+    look = looks(series)
     for name, rows in series.items():
-        _draw(axes, rows, *look[name])
+        _draw(axes, rows, look[name])
     axes.margins(x=0.1, y=0.06)
-    clean(axes, "FLOPs per token", "Information capacity")
+    clean_axes(axes, "FLOPs per token", "Information capacity")
     log_flops(axes)
-    place_labels(
-        axes,
-        [
-            Label(
-                rows[-1].run.flops_per_token, rows[-1].run.information_capacity, name, look[name][0]
-            )
-            for name, rows in series.items()
-        ],
-    )
+    place_labels(axes, [_label(name, rows[-1], look[name]) for name, rows in series.items()])
     return figure
 
 
@@ -46,16 +40,15 @@ def rows_by_series(board: Board) -> dict[str, list[Row]]:
     }
 
 
-def _draw(axes: "Axes", rows: list[Row], colour: str, marker: str) -> None:
+def _draw(axes: "Axes", rows: list[Row], look: Look) -> None:
     x = [row.run.flops_per_token for row in rows]
     y = [row.run.information_capacity for row in rows]
-    axes.plot(x, y, marker=marker, markersize=4.5, linewidth=1.2, color=colour)
-    known = [row for row in rows if row.interval]
-    if known:
-        axes.vlines(
-            [row.run.flops_per_token for row in known],
-            [row.interval.low for row in known if row.interval],
-            [row.interval.high for row in known if row.interval],
-            color=colour,
-            linewidth=1,
-        )
+    axes.plot(x, y, marker=look.marker, markersize=4.5, linewidth=1.2, color=look.colour)
+    intervals = [(row.run.flops_per_token, *row.interval) for row in rows if row.interval]
+    if intervals:
+        x_known, low, high = zip(*intervals, strict=True)
+        axes.vlines(x_known, low, high, color=look.colour, linewidth=1)
+
+
+def _label(series: str, last: Row, look: Look) -> Label:
+    return Label(last.run.flops_per_token, last.run.information_capacity, series, look.colour)

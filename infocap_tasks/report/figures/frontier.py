@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from infocap_tasks.analysis.leaderboard import Board
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean, log_flops, looks
+from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean_axes, log_flops
 from infocap_tasks.report.figures.capacity import rows_by_series
 from infocap_tasks.report.figures.labels import Label, place_labels
-from infocap_tasks.report.figures.style import new_figure
+from infocap_tasks.report.figures.style import drawing, new_figure
+from infocap_tasks.report.looks import SOFT_INK, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,8 +22,9 @@ Item = TypeVar("Item")
 Point = tuple[float, float, str, str]  # FLOPs per byte, bits per byte, model, series
 
 
+@drawing()
 def frontier_figure(board: Board) -> "Figure":
-    """A point a model of known C and H; the dashed steps join those that no other one beats.
+    """A point for each model with known C and H; dashed steps join those on the frontier.
 
     Raises:
         InfocapError: C and H of no model are known.
@@ -38,16 +40,16 @@ def frontier_figure(board: Board) -> "Figure":
     frontier = pareto_frontier(points, lambda point: point[0], lambda point: point[1])
     _draw(axes, board, points, frontier)
     axes.margins(x=0.15, y=0.12)
-    clean(axes, "FLOPs per byte", "Bits per byte")
+    clean_axes(axes, "FLOPs per byte", "Bits per byte")
     log_flops(axes)
     named = points if len(points) <= _MOST_LABELS else frontier
-    look = looks(list(rows_by_series(board)))
-    place_labels(axes, [Label(x, y, model, look[series][0]) for x, y, model, series in named])
+    look = looks(rows_by_series(board))
+    place_labels(axes, [Label(x, y, model, look[series].colour) for x, y, model, series in named])
     return figure
 
 
 def left_out(board: Board) -> list[str]:
-    """Models that the figure lacks, since their C and H are not known."""
+    """Names of the models that the figure leaves out, since their C and H are not known."""
     return [row.run.model for row in board.rows if row.run.metric("bits_per_byte") is None]
 
 
@@ -61,14 +63,14 @@ def _points(board: Board) -> list[Point]:
 
 
 def _draw(axes: "Axes", board: Board, points: list[Point], frontier: list[Point]) -> None:
-    # Corners of the steps: nothing that costs less than the next model loses less.
+    # A model's loss holds until the cost of the next one on the frontier is reached.
     xs = [point[0] for point in frontier for _ in range(2)][1:]
     ys = [point[1] for point in frontier for _ in range(2)][:-1]
     dashes = (0, (4, 3))
-    axes.plot(xs, ys, linestyle=dashes, linewidth=1, color="#777777", label="Pareto frontier")
-    look = looks(list(rows_by_series(board)))
+    axes.plot(xs, ys, linestyle=dashes, linewidth=1, color=SOFT_INK, label="Pareto frontier")
+    look = looks(rows_by_series(board))
     for x, y, _, series in points:
-        colour, marker = look[series]
+        colour, marker, _ = look[series]
         axes.plot([x], [y], marker=marker, markersize=5.5, color=colour, linestyle="None")
     axes.legend(loc="upper right", frameon=False, fontsize=8)
 
@@ -76,7 +78,7 @@ def _draw(axes: "Axes", board: Board, points: list[Point], frontier: list[Point]
 def pareto_frontier(
     items: Sequence[Item], cost: Callable[[Item], float], loss: Callable[[Item], float]
 ) -> list[Item]:
-    """Items with a lower loss than all that cost as much or less, the cheapest first."""
+    """The items whose loss is lower than that of all that cost as much or less, cheapest first."""
     best = float("inf")
     frontier = []
     for item in sorted(items, key=lambda item: (cost(item), loss(item))):

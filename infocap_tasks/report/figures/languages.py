@@ -1,10 +1,12 @@
-"""What each language takes relative to the baseline: a dot with its interval for each measure."""
+"""Bits and tokens of each language relative to the baseline: a mark and interval for each."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infocap_tasks.analysis.languages import Languages
-from infocap_tasks.report.figures.style import PALETTE, clean_axes, new_figure
+from infocap_tasks.report.figures.axes import SMALL, clean_axes
+from infocap_tasks.report.figures.style import drawing, new_figure
+from infocap_tasks.report.looks import LINE, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,11 +18,11 @@ _NAMES = {
     "bits_per_byte": "bits per byte",
     "tokens_per_byte": "tokens per byte",
 }
-_MARKERS = ("o", "s", "^")
 
 
+@drawing()
 def ratios(models: Sequence[Languages]) -> "Figure":
-    """A panel for each model, a line for each language; the baseline is the line at 1."""
+    """A panel for each model, a row for each language; the baseline is the line at 1."""
     heights = [len(model.languages) for model in models]
     figure = new_figure(5.5, 0.9 + 0.5 * len(models) + 0.42 * sum(heights))
     panels = figure.subplots(
@@ -29,7 +31,7 @@ def ratios(models: Sequence[Languages]) -> "Figure":
     for axes, model in zip(panels[:, 0], models, strict=True):
         _panel(axes, model)
     first, last = panels[0, 0], panels[-1, 0]
-    first.legend(fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1.12))
+    first.legend(fontsize=SMALL, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1.12))
     last.set_xlabel(f"relative to {models[0].languages[0].language}, 95 % intervals over passages")
     return figure
 
@@ -47,10 +49,10 @@ def _panel(axes: "Axes", model: Languages) -> None:
         ]
         axes.errorbar(
             values, [row + offset for row in range(len(found))], xerr=errors,
-            fmt=_MARKERS[index], color=PALETTE[index], markersize=4, linewidth=1, capsize=2,
+            fmt=look(index).marker, color=look(index).colour, markersize=4, linewidth=1, capsize=2,
             label=_NAMES[name],
         )  # fmt: skip
-    axes.axvline(1, color="#888888", linewidth=0.8)
+    axes.axvline(1, color=LINE, linewidth=0.8)
     axes.set_yticks(range(len(model.languages)), [x.language for x in model.languages])
     axes.set_ylim(len(model.languages) - 0.5, -0.5)
     axes.set_title(model.model, fontsize=9, loc="left")

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from infocap_tasks.analysis.leaderboard import Board, Row
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean, log_flops, looks
+from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean_axes, log_flops
 from infocap_tasks.report.figures.capacity import rows_by_series
-from infocap_tasks.report.figures.style import new_figure
+from infocap_tasks.report.figures.style import drawing, new_figure
+from infocap_tasks.report.looks import LINE, Look, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 _COLUMNS = 3
 
 
+@drawing()
 def series_figure(board: Board) -> "Figure":
-    """A panel a series of two models or more, all on the same scale, with its relative range.
+    """A panel for each series of two models or more, all on one scale, with its range in %.
 
     Raises:
         InfocapError: no series has two models.
@@ -29,13 +31,13 @@ def series_figure(board: Board) -> "Figure":
             f"{board.shared}: no series has two models; give more results, or say with "
             "--series FILE.csv which models belong together"
         )
-    look = looks(list(every))
+    look = looks(every)
     columns = min(_COLUMNS, len(series))
     lines = math.ceil(len(series) / columns)
     figure = new_figure(WIDTH_INCHES, max(2.4, 0.5 + 1.45 * lines))
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for panel, (name, rows) in zip(panels, series.items(), strict=False):
-        _draw(panel, name, rows, *look[name])
+        _draw(panel, name, rows, look[name])
     for panel in panels[len(series) :]:
         panel.set_visible(False)
         panels[list(panels).index(panel) - columns].tick_params(labelbottom=True)
@@ -45,17 +47,17 @@ def series_figure(board: Board) -> "Figure":
 
 
 def alone(board: Board) -> list[str]:
-    """Series of one model, which the figure leaves out."""
+    """Names of the series of one model, which the figure leaves out."""
     return [name for name, rows in rows_by_series(board).items() if len(rows) < 2]
 
 
-def _draw(axes: "Axes", name: str, rows: list[Row], colour: str, marker: str) -> None:
+def _draw(axes: "Axes", name: str, rows: list[Row], look: Look) -> None:
     values = [row.run.information_capacity for row in rows]
     mean = sum(values) / len(values)
     relative = [100 * (value / mean - 1) for value in values]
-    axes.axhline(0, color="#999999", linewidth=0.8)
+    axes.axhline(0, color=LINE, linewidth=0.8)
     flops = [row.run.flops_per_token for row in rows]
-    axes.plot(flops, relative, marker=marker, markersize=4, linewidth=1.2, color=colour)
+    axes.plot(flops, relative, marker=look.marker, markersize=4, linewidth=1.2, color=look.colour)
     axes.set_title(f"{name}: range {max(relative) - min(relative):.1f} %", fontsize=8)
-    clean(axes, "", "")
+    clean_axes(axes)
     log_flops(axes)

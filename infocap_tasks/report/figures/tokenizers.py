@@ -1,11 +1,12 @@
-"""Heat map of tokenizers: how many tokens each of them takes for the same texts."""
+"""Heat map of tokenizers: how many tokens each takes for the same texts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from infocap_tasks.models.measure import TokenizerRow
-from infocap_tasks.report.figures import style
+from infocap_tasks.report.figures.style import drawing, readable_on
+from infocap_tasks.report.looks import SEQUENTIAL, SOFT_INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,20 +18,19 @@ _CELL_WIDTH, _CELL_HEIGHT = 0.8, 0.52
 _CHARACTER_WIDTH, _SMALL_CHARACTER_WIDTH = 0.09, 0.075
 _ABOVE, _BELOW, _BETWEEN, _MARGIN = 0.65, 0.5, 0.3, 0.12
 
-# Below two times, differences are printed but should not look large.
+# A ratio below two is printed but should not look like a large difference.
 _LEAST_DARKEST_RATIO = 2.0
 _MAX_NAME_CHARACTERS = 36
-_GREY = "#555555"
 _LOSSY = "†"
 
 
 class _Panel(NamedTuple):
-    """Columns side by side whose numbers have one meaning.
+    """Columns side by side whose numbers have the same reference.
 
     Attributes:
-        title: what 1.00 is.
-        labels: corpus to column label.
-        references: corpus to the tokens that are 1.00 in its column.
+        title: Says what 1.00 is.
+        labels: Label of the column by corpus.
+        references: Number of tokens that is 1.00, by corpus.
     """
 
     title: str
@@ -38,26 +38,27 @@ class _Panel(NamedTuple):
     references: Mapping[str, int]
 
 
+@drawing()
 def heat_map(rows: Sequence[TokenizerRow], languages: Mapping[str, str]) -> "Figure":
-    """The heat map: a row a tokenizer, a column a corpus.
+    """A heat map of tokens: one row for each tokenizer, one column for each corpus.
 
-    The large number is the tokens that the tokenizer takes for the column's texts over those that
-    the most economical tokenizer takes for the English ones, which say the same: along a row it
-    tells whether a tokenizer is fair, down a column which one is cheap. The small number is bytes
-    per token. Corpora that are no translations stand apart, against the fewest in their column.
+    The large number is the number of tokens that the tokenizer takes for the column's texts,
+    divided by what the most economical tokenizer takes for the same texts in English. Along a row
+    it shows whether a tokenizer is fair to languages, down a column which one is cheap. The small
+    number is bytes per token. Corpora that are not translations stand apart and are divided by the
+    fewest tokens in their own column.
 
-    A tokenizer that loses text is no measure of others: 1.00 and the colours are those of the
-    tokenizers that give all of the column's texts back, if any does, and it stands last.
+    A tokenizer that loses text is no yardstick for others: it comes last, and unless all of them
+    lose text, 1.00 and the colours are set by those that reproduce the column's texts.
 
     Args:
-        rows: one for each tokenizer and corpus.
-        languages: the corpora that are translations of one another, English first, to their
-            language.
+        rows: One for each tokenizer and corpus.
+        languages: Language by corpus, for the corpora that are translations of one another;
+            English first.
     """
     panels = _panels(rows, languages)
     tokenizers = _cheapest_first(rows, panels[0])
-    with style.drawing():
-        return _figure(rows, panels, tokenizers)
+    return _figure(rows, panels, tokenizers)
 
 
 def _figure(
@@ -85,17 +86,17 @@ def _figure(
             _label_rows(axes, labels)
         left += _panel_width(panel) + _BETWEEN
     place = _MARGIN / width, _MARGIN / height
-    figure.text(*place, "\n".join(legend), fontsize=8.5, color=_GREY, va="bottom")
+    figure.text(*place, "\n".join(legend), fontsize=8.5, color=SOFT_INK, va="bottom")
     return figure
 
 
 def _lossless(rows: Sequence[TokenizerRow]) -> Sequence[TokenizerRow]:
-    """The rows whose tokens stand for the whole texts; all of them where none do."""
+    """The rows of tokenizers that reproduce every text; all rows if there are none."""
     return [row for row in rows if row.is_lossless] or rows
 
 
 def _cheapest_first(rows: Sequence[TokenizerRow], panel: _Panel) -> list[str]:
-    """Tokenizers by the mean of the numbers that their row shows; those that lose text last."""
+    """Tokenizers in the order of the mean of their row; those that lose text last."""
     lossy = {row.tokenizer for row in rows if not row.is_lossless}
     totals: dict[str, float] = {}
     for row in rows:
@@ -142,7 +143,7 @@ def _cheapest(rows: Sequence[TokenizerRow]) -> TokenizerRow:
 
 
 def _short_names(names: Sequence[str]) -> dict[str, str]:
-    """Of each path or hub id the last parts, as many as tell them all apart."""
+    """The last parts of each path or hub id, as many as it takes to tell all of them apart."""
     parts = {name: PurePath(name).parts for name in names}
     for depth in range(1, max(map(len, parts.values())) + 1):
         short = {name: "/".join(part[-depth:]) for name, part in parts.items()}
@@ -168,10 +169,10 @@ def _draw_panel(
     axes: "Axes", panel: _Panel, cells: Sequence[Sequence[TokenizerRow]], scale: "LogNorm"
 ) -> None:
     ratios = [[_ratio(row, panel) for row in line] for line in cells]
-    image = axes.imshow(ratios, cmap=style.SEQUENTIAL, norm=scale, aspect="auto")
+    image = axes.imshow(ratios, cmap=SEQUENTIAL, norm=scale, aspect="auto")
     for y, line in enumerate(cells):
         for x, row in enumerate(line):
-            colour = style.readable_on(image.cmap(scale(ratios[y][x])))
+            colour = readable_on(image.cmap(scale(ratios[y][x])))
             lossy = "" if row.is_lossless else _LOSSY
             large, small = f"{ratios[y][x]:.2f}{lossy}", f"{row.bytes_per_token:.2f}"
             axes.text(x, y - 0.14, large, ha="center", va="center", color=colour)
@@ -189,7 +190,7 @@ def _draw_panel(
 
 def _label_rows(axes: "Axes", labels: Sequence[tuple[str, str]]) -> None:
     for y, (name, size) in enumerate(labels):
-        for text, offset, points, colour in ((name, -0.14, 10, "black"), (size, 0.26, 8, _GREY)):
+        for text, offset, points, colour in ((name, -0.14, 10, "black"), (size, 0.26, 8, SOFT_INK)):
             axes.annotate(
                 text,
                 (0, y + offset),

@@ -8,26 +8,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from infocap_tasks.errors import InfocapError
-from infocap_tasks.report.figures.axes import COLOURS
+from infocap_tasks.errors import missing_package
+from infocap_tasks.report.looks import looks
 
 _RUNTIME = "window.vegaEmbed = vegaEmbed;"
-
-# In a box from -1 to 1, as Vega and an SVG viewBox both take them.
-SHAPES = (
-    "M-0.8,0A0.8,0.8,0,1,1,0.8,0A0.8,0.8,0,1,1,-0.8,0Z",
-    "M-0.7,-0.7L0.7,-0.7L0.7,0.7L-0.7,0.7Z",
-    "M0,-0.95L0.9,0.65L-0.9,0.65Z",
-    "M0,-1L0.9,0L0,1L-0.9,0Z",
-    "M0,0.95L0.9,-0.65L-0.9,-0.65Z",
-    "M-0.3,-0.9L0.3,-0.9L0.3,-0.3L0.9,-0.3L0.9,0.3L0.3,0.3L0.3,0.9L-0.3,0.9L-0.3,0.3L-0.9,0.3"
-    "L-0.9,-0.3L-0.3,-0.3Z",
-)
-
-
-def look(index: int) -> tuple[str, str]:
-    """Colour and shape of the series with this number."""
-    return COLOURS[index % len(COLOURS)], SHAPES[index % len(SHAPES)]
 
 
 @cache
@@ -40,15 +24,12 @@ def runtime() -> str:
     try:
         import vl_convert
     except ImportError as error:
-        raise InfocapError(
-            "the page needs vl-convert-python, which is not installed; "
-            'pip install "infocap-tasks[report]"'
-        ) from error
+        raise missing_package("vl-convert-python", "report", "The page") from error
     return str(vl_convert.javascript_bundle(_RUNTIME))
 
 
 def capacity_chart(series: Sequence[str]) -> dict[str, Any]:
-    """Information capacity over FLOPs per token: a line a series, intervals where known."""
+    """Information capacity over FLOPs per token: a line for each series, intervals where known."""
     x = _flops_axis("flops_per_token", "FLOPs per token (log scale)")
     y = {
         "field": "information_capacity",
@@ -76,7 +57,7 @@ def capacity_chart(series: Sequence[str]) -> dict[str, Any]:
 
 
 def frontier_chart(series: Sequence[str]) -> dict[str, Any]:
-    """Bits per byte over FLOPs per byte: no bias in it; the frontier of those shown is drawn."""
+    """Bits per byte over FLOPs per byte, without a bias, and the frontier of the rows shown."""
     x = _flops_axis("flops_per_byte", "FLOPs per byte (log scale)")
     y = {
         "field": "bits_per_byte",
@@ -85,7 +66,7 @@ def frontier_chart(series: Sequence[str]) -> dict[str, Any]:
         "scale": {"zero": False, "nice": True, "padding": 12},
     }
     ink = {"value": "var(--ink-soft)"}
-    on_frontier = [{"filter": "datum.on_frontier"}]  # page.js finds it among the rows shown
+    on_frontier = [{"filter": "datum.on_frontier"}]  # page.js computes it for the rows shown
     step = {"type": "line", "interpolate": "step-after", "strokeDash": [5, 4], "strokeWidth": 1.5}
     chart = _chart(
         series,
@@ -120,11 +101,6 @@ def _flops_axis(field: str, title: str) -> dict[str, Any]:
 
 
 def _points(series: Sequence[str], x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
-    shape = {
-        "field": "series",
-        "legend": None,
-        "scale": {"domain": list(series), "range": [look(i)[1] for i in range(len(series))]},
-    }
     mark = {
         "type": "point",
         "filled": True,
@@ -133,23 +109,25 @@ def _points(series: Sequence[str], x: dict[str, Any], y: dict[str, Any]) -> dict
         "opacity": 1,
         "tooltip": {"content": "data"},
     }
+    shape = _by_series(series, [look.path for look in looks(series).values()])
     size = {"condition": {"test": "datum.key === highlighted", "value": 320}, "value": 120}
     encoding = {"x": x, "y": y, "shape": shape, "size": size, "opacity": _dimmed(1)}
     return {"name": "points", "mark": mark, "encoding": encoding}
 
 
+def _by_series(series: Sequence[str], values: Sequence[str]) -> dict[str, Any]:
+    scale = {"domain": list(series), "range": list(values)}
+    return {"field": "series", "legend": None, "scale": scale}
+
+
 def _dimmed(opacity: float) -> dict[str, Any]:
-    """Less ink for all other series while a row is highlighted."""
+    """This opacity; less for all other series while a row is highlighted."""
     test = "highlighted_series !== null && datum.series !== highlighted_series"
     return {"condition": {"test": test, "value": 0.15}, "value": opacity}
 
 
 def _chart(series: Sequence[str], layers: list[dict[str, Any]]) -> dict[str, Any]:
-    colour = {
-        "field": "series",
-        "legend": None,
-        "scale": {"domain": list(series), "range": [look(i)[0] for i in range(len(series))]},
-    }
+    colours = [look.colour for look in looks(series).values()]
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "params": [
@@ -161,7 +139,7 @@ def _chart(series: Sequence[str], layers: list[dict[str, Any]]) -> dict[str, Any
         "height": 340,
         "autosize": {"type": "fit-x", "contains": "padding", "resize": True},
         "padding": {"left": 5, "top": 5, "right": 18, "bottom": 5},
-        "encoding": {"color": colour},
+        "encoding": {"color": _by_series(series, colours)},
         "layer": layers,
         "config": _CONFIG,
     }

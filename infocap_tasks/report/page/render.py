@@ -1,81 +1,88 @@
 """Boards to one self-contained HTML page: a table that sorts and filters, and two charts."""
 
-import json
 from collections.abc import Sequence
-from html import escape
 from importlib.resources import files
-from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infocap_tasks import __version__
-from infocap_tasks.analysis.comparable import assumption
-from infocap_tasks.analysis.leaderboard import Board, Row, record
+from infocap_tasks.analysis.comparable import Comparable, assumption
+from infocap_tasks.analysis.leaderboard import Board, record
 from infocap_tasks.report.leaderboard import UNKNOWN, Column, known_columns
-from infocap_tasks.report.page.chart import capacity_chart, frontier_chart, look, runtime
+from infocap_tasks.report.looks import Look, looks
+from infocap_tasks.report.page.chart import capacity_chart, frontier_chart, runtime
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+class _View(NamedTuple):
+    """What the template of a board shows, its sentences without their last full stop."""
+
+    id: str
+    board: Board
+    terms: str
+    assumption: str | None
+    looks: dict[str, Look]
+    capacity_summary: str
+    frontier_summary: str
+    columns: list[Column]
+    rows: list[dict[str, Any]]
+    unknown: str
 
 
 def page(boards: Sequence[Board]) -> str:
-    """The whole page; the same boards always give the same bytes."""
-    ids = [f"board-{index}" for index in range(1, len(boards) + 1)]
-    parts = list(zip(ids, boards, strict=True))
-    return Template(_resource("template.html")).substitute(
-        style=_resource("page.css").strip(),
-        contents=_contents(parts),
-        boards="\n".join(_board(board_id, board) for board_id, board in parts),
-        version=escape(__version__),
-        data=_script_json({"boards": [_data(board_id, board) for board_id, board in parts]}),
-        runtime=runtime(),
-        script=_resource("page.js").strip(),
+    """The whole page as HTML; the same boards always give the same bytes.
+
+    Raises:
+        InfocapError: vl-convert-python is not installed.
+    """
+    views = [_view(f"board-{index}", board) for index, board in enumerate(boards, start=1)]
+    return (
+        _environment()
+        .get_template("template.html")
+        .render(
+            views=views,
+            data={"boards": [_data(view) for view in views]},
+            runtime=runtime(),
+            version=__version__,
+        )
     )
+
+
+def _environment() -> "Environment":
+    """Templates that escape all that is put in, since names in results files may be anything."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FunctionLoader(_resource),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["unknown"] = UNKNOWN
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    return environment
 
 
 def _resource(name: str) -> str:
     return files("infocap_tasks.report.page").joinpath(name).read_text("utf-8")
 
 
-def _script_json(value: Any) -> str:
-    """JSON that cannot end the script element it stands in, whatever strings it holds."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def _contents(parts: Sequence[tuple[str, Board]]) -> str:
-    if len(parts) == 1:
-        return ""
-    items = "\n".join(
-        f'<li><a href="#{board_id}">{escape(str(board.shared))}</a>' for board_id, board in parts
+def _view(board_id: str, board: Board) -> _View:
+    columns, unknown = known_columns(board)
+    return _View(
+        id=board_id,
+        board=board,
+        terms=_terms(board.shared),
+        assumption=assumption([row.run for row in board.rows]),
+        looks=looks(_series(board)),
+        capacity_summary=capacity_summary(board),
+        frontier_summary=frontier_summary(board),
+        columns=columns,
+        rows=[record(row, board.benchmarks) for row in board.rows],
+        unknown=f"Not known for any model here: {', '.join(unknown)}" if unknown else "",
     )
-    return f'<nav aria-label="Leaderboards"><ul>\n{items}\n</ul></nav>'
-
-
-# ------------------------------------------------------------------ what the script needs
-
-
-def _data(board_id: str, board: Board) -> dict[str, Any]:
-    series = _series(board)
-    return {
-        "id": board_id,
-        "rows": [_chart_row(key, row) for key, row in _keyed(board)],
-        "charts": {
-            "capacity": capacity_chart(series),
-            "frontier": frontier_chart(series),
-        },
-    }
-
-
-def _keyed(board: Board) -> list[tuple[str, Row]]:
-    return [(str(index), row) for index, row in enumerate(board.rows)]
-
-
-_IN_CHARTS = (
-    "series", "model", "information_capacity", "information_capacity_low",
-    "information_capacity_high", "flops_per_token", "bits_per_byte", "flops_per_byte",
-)  # fmt: skip
-
-
-def _chart_row(key: str, row: Row) -> dict[str, Any]:
-    values = record(row, [])
-    return {"key": key} | {name: values[name] for name in _IN_CHARTS}
 
 
 def _series(board: Board) -> list[str]:
@@ -84,56 +91,37 @@ def _series(board: Board) -> list[str]:
     return list(dict.fromkeys(row.run.series for row in by_rank))
 
 
-# ------------------------------------------------------------------ one board
+# ------------------------------------------------------------------ what the script needs
+
+_IN_CHARTS = (
+    "series", "model", "information_capacity", "information_capacity_low",
+    "information_capacity_high", "flops_per_token", "bits_per_byte", "flops_per_byte",
+)  # fmt: skip
 
 
-def _board(board_id: str, board: Board) -> str:
-    shared = board.shared
-    terms = (
+def _data(view: _View) -> dict[str, Any]:
+    """Rows and charts of a board; a row's key is that of its line in the table."""
+    return {
+        "id": view.id,
+        "rows": [
+            {"key": str(index)} | {name: values[name] for name in _IN_CHARTS}
+            for index, values in enumerate(view.rows)
+        ],
+        "charts": {
+            "capacity": capacity_chart(list(view.looks)),
+            "frontier": frontier_chart(list(view.looks)),
+        },
+    }
+
+
+# ------------------------------------------------------------------ sentences
+
+
+def _terms(shared: Comparable) -> str:
+    return (
         f"Task {shared.task}, regime {shared.regime}, texts cut at {shared.max_tokens} tokens, "
         f"b = {shared.bias_bits_per_token:g} bits per token"
     ).replace("b = -", "b = −")
-    note = assumption([row.run for row in board.rows])
-    return f"""<section class="board" id="{board_id}" aria-labelledby="{board_id}-title">
-<h2 id="{board_id}-title">{escape(shared.corpus)}</h2>
-<p class="terms">{escape(terms)}</p>{_paragraph(note)}
-{_filters(board_id, board)}
-<div class="charts">
-{_figure("capacity", "Information capacity over compute", capacity_summary(board))}
-{_figure("frontier", "Bits per byte over compute", frontier_summary(board))}
-</div>
-{_table(board_id, board)}
-</section>"""
-
-
-def _filters(board_id: str, board: Board) -> str:
-    boxes = "\n".join(_box(index, name) for index, name in enumerate(_series(board)))
-    return f"""<form class="filters" role="search" onsubmit="return false">
-<div class="find"><label for="{board_id}-find">Find a model</label>
-<input type="search" id="{board_id}-find" autocomplete="off" spellcheck="false">
-<button type="button" class="all">Uncheck all</button>
-<p class="count" role="status"></p></div>
-<fieldset><legend>Series</legend><div class="series">
-{boxes}
-</div></fieldset>
-</form>"""
-
-
-def _box(index: int, series: str) -> str:
-    colour, shape = look(index)
-    mark = (
-        f'<svg viewBox="-1.1 -1.1 2.2 2.2" aria-hidden="true">'
-        f'<path d="{shape}" fill="{colour}"/></svg>'
-    )
-    name = escape(series)
-    return f'<label><input type="checkbox" value="{name}" checked>{mark}{name}</label>'
-
-
-def _figure(chart: str, title: str, summary: str) -> str:
-    label = escape(f"Chart: {title}. {summary} All values are in the table below.")
-    return f"""<figure><h3>{title}</h3>
-<div role="img" aria-label="{label}"><div class="chart" data-chart="{chart}"></div></div>
-<figcaption>{escape(summary)}</figcaption></figure>"""
 
 
 def capacity_summary(board: Board) -> str:
@@ -163,51 +151,3 @@ def frontier_summary(board: Board) -> str:
 
 def _models(count: int) -> str:
     return "1 model" if count == 1 else f"{count} models"
-
-
-# ------------------------------------------------------------------ the table
-
-
-def _table(board_id: str, board: Board) -> str:
-    records = [(key, record(row, board.benchmarks)) for key, row in _keyed(board)]
-    columns, unknown = known_columns(board)
-    head = "".join(_header(column, column.field == board.sort) for column in columns)
-    body = "\n".join(_row(key, values, columns) for key, values in records)
-    note = f"Not known for any model here: {', '.join(unknown)}" if unknown else None
-    return f"""<div class="scroll" role="region" aria-labelledby="{board_id}-title" tabindex="0">
-<table><caption class="hidden-visually">{escape(str(board.shared))}. Headers sort.</caption>
-<thead><tr>{head}</tr></thead>
-<tbody>
-{body}
-</tbody></table>
-<p class="empty" hidden>No model matches. Clear the search or check more series.</p>
-</div>
-{_paragraph(note)}"""
-
-
-def _paragraph(sentence: str | None) -> str:
-    return f'<p class="terms">{escape(sentence)}.</p>' if sentence else ""
-
-
-def _header(column: Column, is_sorted: bool) -> str:
-    sort = f' aria-sort="{column.first}"' * is_sorted
-    classes = " ".join(["model"] * (column.header == "Model") + ["text"] * column.is_text)
-    return (
-        f'<th scope="col" class="{classes}" data-first="{column.first}"{sort}>'
-        f'<button type="button">{escape(column.header)}</button></th>'
-    )
-
-
-def _row(key: str, values: dict[str, Any], columns: Sequence[Column]) -> str:
-    cells = "".join(_cell(column, values) for column in columns)
-    return f'<tr data-key="{key}">{cells}</tr>'
-
-
-def _cell(column: Column, values: dict[str, Any]) -> str:
-    value = values[column.field]
-    data = "" if value is None else escape(str(value))
-    shown = escape(column.shown(values))
-    if column.header == "Model":
-        return f'<th scope="row" data-value="{data}">{shown}</th>'
-    classes = " ".join(["text"] * column.is_text + ["unknown"] * (shown == UNKNOWN))
-    return f'<td class="{classes}" data-value="{data}">{shown}</td>'

@@ -1,0 +1,173 @@
+"""Answers to windows from any engine: in batches, kept on disk, shared by all processes.
+
+The scorer knows neither the harness nor how a model runs. A seam hands it windows; an engine
+turns batches of them into log-likelihoods.
+"""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from infocap_tasks.backend.answers import Answer, AnswerStore, request_key
+from infocap_tasks.backend.batches import make_batches
+from infocap_tasks.backend.engine import Engine, OutOfMemory
+from infocap_tasks.backend.processes import Processes
+from infocap_tasks.backend.windows import Window
+from infocap_tasks.errors import InfocapError
+
+log = logging.getLogger("lm_eval.infocap_tasks")
+
+
+class Scorer:
+    """Log-likelihoods in nats of windows, each computed once by one of the processes.
+
+    Args:
+        engine: runs the model.
+        settings: what an answer depends on besides the engine, such as the tokenizer.
+        max_sequences: how many sequences of the longest length fill a batch; None for as many as
+            the engine takes.
+        cache: folder for finished answers; None to keep none.
+        processes: who shares the work; all of them must ask for the same windows.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Mapping[str, Any],
+        max_sequences: int | None = None,
+        cache: str | None = None,
+        processes: Processes | None = None,
+    ) -> None:
+        self.engine = engine
+        self._settings = settings
+        self._max_sequences = max_sequences
+        self._cache = cache
+        self._processes = processes or Processes()
+        self._store: AnswerStore | None = None
+
+    def answers(
+        self, windows: Sequence[Window], want_greedy: bool, quiet: bool = False
+    ) -> list[Answer]:
+        """The answer to each window, in their order; all have one ``vocabulary_size``.
+
+        Raises:
+            InfocapError: a batch of half the size does not fit into memory either, or the cache
+                folder cannot be used.
+        """
+        if not windows:
+            return []
+        batches = make_batches(windows, self._budget_tokens(windows))
+        mine = self._processes.share(len(batches))
+        scored = self._score([batches[number] for number in mine], want_greedy, quiet)
+        # All processes have made the same batches, so a number stands for a batch's token ids,
+        # which need not be sent around.
+        done = [(number, [scored[window] for window in batches[number]]) for number in mine]
+        answered = {
+            window: answer
+            for number, answers in self._processes.gather(done)
+            for window, answer in zip(batches[number], answers, strict=True)
+        }
+        return [answered[window] for window in windows]
+
+    def fingerprint(self) -> str:
+        """Hex digits that differ wherever an answer could."""
+        return self.engine.fingerprint(self._settings)
+
+    def _budget_tokens(self, windows: Sequence[Window]) -> int:
+        """Tokens of a batch, padding included."""
+        longest = max(len(window.inputs) for window in windows)
+        budget = (
+            self.engine.budget_tokens()
+            if self._max_sequences is None
+            else self._max_sequences * longest
+        )
+        # A large budget would leave some processes without a batch: none takes more than its share.
+        total = sum(len(window.inputs) for window in set(windows))
+        fair = max(longest, min(budget, math.ceil(total / self._processes.number)))
+        # Devices may hold different amounts, but the batches must be the same for all processes.
+        return min(self._processes.gather([fair]))
+
+    def _score(
+        self, batches: list[list[Window]], want_greedy: bool, quiet: bool
+    ) -> dict[Window, Answer]:
+        """The answers to this process's batches, taken from the store or added to it."""
+        store = self._open_store()
+        answered: dict[Window, Answer] = {}
+        with tqdm(
+            total=sum(len(window.inputs) for batch in batches for window in batch),
+            desc=f"scoring ({self.engine.method})",
+            unit=" tokens",
+            unit_scale=True,
+            disable=quiet or self._processes.index != 0,
+        ) as progress:
+            for batch in batches:
+                if store is None:
+                    answered |= self._score_batch(batch, want_greedy)
+                else:
+                    answered |= self._score_missing(batch, want_greedy, store)
+                progress.update(sum(len(window.inputs) for window in batch))
+        return answered
+
+    def _score_missing(
+        self, batch: list[Window], want_greedy: bool, store: AnswerStore
+    ) -> dict[Window, Answer]:
+        """A batch's answers; those that the store lacks are computed, and kept at once."""
+        keys = {window: _key(window, want_greedy) for window in batch}
+        kept = {window: answer for window, key in keys.items() if (answer := store.get(key))}
+        new = self._score_batch([w for w in batch if w not in kept], want_greedy)
+        if new:
+            store.add({keys[window]: answer for window, answer in new.items()})
+        return kept | new
+
+    def _score_batch(self, batch: list[Window], want_greedy: bool) -> dict[Window, Answer]:
+        """A batch's answers; if it does not fit into memory, those of two of half the size.
+
+        Halved once only: the budget is meant to fit, so what needs less than half of it would
+        crawl through all batches like this, and the user should choose.
+        """
+        try:
+            return self._run(batch, want_greedy)
+        except OutOfMemory:
+            half = (len(batch) + 1) // 2
+        log.warning("out of memory with %d sequences: going on with %d at a time", len(batch), half)
+        try:
+            return self._run(batch[:half], want_greedy) | self._run(batch[half:], want_greedy)
+        except OutOfMemory as error:
+            raise InfocapError(
+                f"out of memory with {half} sequences of {len(batch[0].inputs)} tokens too; "
+                "set a lower --batch_size N (1 is the least) or --metadata max_tokens, or give the "
+                "model more memory with --model_args parallelize=True"
+            ) from error
+
+    def _run(self, batch: list[Window], want_greedy: bool) -> dict[Window, Answer]:
+        if not batch:
+            return {}
+        scores = self.engine.score(batch, want_greedy)
+        # fsum rounds once, so a text's sum does not depend on the order of its terms.
+        return {
+            window: Answer(math.fsum(score.loglikelihoods_nats), score.is_greedy)
+            for window, score in zip(batch, scores, strict=True)
+        }
+
+    def _open_store(self) -> AnswerStore | None:
+        # Opened when first needed: the fingerprint reads all weights.
+        if self._cache and self._store is None:
+            self._store = AnswerStore(self._cache, self.fingerprint(), self._processes.index)
+            log.info("%d answers of this model in %s", len(self._store), self._cache)
+            self._processes.wait()  # none writes before all have read one another's files
+        return self._store
+
+
+def _key(window: Window, want_greedy: bool) -> bytes:
+    """The store's key of a window.
+
+    Where the greedy token was not asked for, ``is_greedy`` says nothing, so both kinds of request
+    have keys of their own. The format must stay: it finds the answers of earlier releases.
+    """
+    kind = "loglikelihood" if want_greedy else "rolling"
+    if window.vocabulary_size is not None:
+        kind = f"{kind} {window.vocabulary_size}"
+    return request_key(kind, window.context, window.continuation)
