@@ -30,7 +30,8 @@ def test_the_map_names_every_folder_in_the_order_of_imports():
     packages = {path.parent.name for path in (ROOT / "infocap_tasks").glob("*/__init__.py")}
     assert mapped[1] == "task_configs/"
     assert set(folders) == packages
-    layers = (ROOT / "pyproject.toml").read_text().partition('type = "layers"')[2].partition("]")[0]
+    contract = (ROOT / "pyproject.toml").read_text()
+    layers = contract.partition("\nlayers = [")[2].partition("\n]")[0]
     depth = {
         name: number for number, line in enumerate(layers.splitlines()) for name in words_in(line)
     }
