@@ -1,13 +1,15 @@
 """The one exception for wrong input, and foreign errors in one line."""
 
 
-class InfocapError(SystemExit, ValueError):
+class InfocapError(ValueError):
     """What a user gave cannot be used; the message says what was given, is allowed and to do.
 
-    It is a ``ValueError`` for callers of the Python API, and a ``SystemExit`` so that a run which
-    does not catch it, such as plain ``lm_eval``, ends with this one line on stderr and exit
-    status 1 in place of a traceback.
+    The message is one line. The ``infocap`` command prints it without a traceback; where nothing
+    catches it, as in plain ``lm_eval``, it is the last line of one.
     """
+
+    # Named in tracebacks as users import it.
+    __module__ = "infocap_tasks"
 
 
 class FaultyFiles(InfocapError):

@@ -14,13 +14,13 @@ from helpers.models import SAFE, byte_tokenizer, load_task, save_llama, write_js
 from helpers.real_files import MISTRAL_SENTENCEPIECE, SMOLLM2_GGUF, in_package, unpack_ranks
 from lm_eval.tasks import TaskManager
 
+from infocap_tasks import published_runs
 from infocap_tasks.analysis.predict import FROM_CAPACITY
 from infocap_tasks.cli import main as cli
 from infocap_tasks.cli.evaluate import _our_parser
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS
 from infocap_tasks.paths import task_configs_dir
-from infocap_tasks.results.read import published_runs
 from infocap_tasks.task import command_line
 from infocap_tasks.task.keys import refuse_unknown
 

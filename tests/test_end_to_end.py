@@ -271,18 +271,3 @@ def evaluate_hf_limited(model):
         limit=3,
         device="cpu",
     )
-
-
-def test_plain_lm_eval_refuses_a_second_bos_in_one_line(bos_model, corpus_file, tmp_path):
-    arguments = [
-        "-m", "lm_eval", "--include_path", str(task_configs_dir()), "--model_args",
-        f"pretrained={bos_model}", "--tasks", "infocap_custom", "--output_path", "out",
-        "--metadata", f"corpus_path={corpus_file}", "max_tokens=64",
-    ]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert done.returncode == 1
-    assert "add_bos_token=False" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "out").exists()

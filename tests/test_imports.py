@@ -23,7 +23,6 @@ PRIVATE = {
     "_aggregation_list": ConfigurableTask,
     "_rank": HFLM,
     "_world_size": HFLM,
-    "_model_call": HFLM,
     "_loglikelihood_tokens": HFLM,
     "_detect_batch_size": HFLM,
 }

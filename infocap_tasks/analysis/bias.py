@@ -5,8 +5,8 @@ minus the intercept of the least-squares line of G on log2 N. Series of one corp
 each series has its own slope, which is its IC, and all have one intercept.
 
 The interval says what other sizes of the same series would have given: Student's t on the residuals
-about the line. A line through two models leaves no residual, so there is no such interval. Where
-the documents of all runs are known, a second interval says what other texts would have given.
+about the line. A line through two models leaves no residual, so there is no such interval. If the
+documents of all runs are known, a second interval says what other texts would have given.
 """
 
 from collections import defaultdict
@@ -18,16 +18,16 @@ import numpy as np
 
 from infocap_tasks.analysis.intervals import (
     Array,
-    Group,
     Interval,
+    Paired,
     bootstrap,
     by_documents,
     document_columns,
+    margin_factor,
     metric_of,
 )
-from infocap_tasks.analysis.students_t import margin_factor
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 POOLED = "all series"
 
@@ -38,14 +38,14 @@ class Bias:
 
     Attributes:
         series: the name of the series, or ``POOLED``.
-        num_models: how many models the fit has.
+        num_models: the number of models in the fit.
         bias_bits_per_token: b.
         information_capacity: IC by series: the slopes of the fit.
         relative_range_before: (max - min) / mean of the models' IC with the runs' own b; of several
             series, the mean over them.
         relative_range_after: the same with the b that was fitted.
         interval: of b, over models; None with two models of one series.
-        interval_over_documents: of b, over texts; None where the documents are not known.
+        interval_over_documents: of b, over texts; None if the documents are not known.
     """
 
     series: str
@@ -59,7 +59,7 @@ class Bias:
 
 
 def by_series(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs by series, each from the cheapest model to the dearest."""
+    """Runs by series, each from the cheapest model to the most expensive one."""
     groups = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.flops_per_token):
         groups[run.series].append(run)
@@ -67,15 +67,15 @@ def by_series(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def fit_biases(runs: Sequence[Run]) -> list[Bias]:
-    """The bias of each series of two models and more, then of all of them pooled.
+    """The bias of each series of two models or more, then of all of them pooled.
 
     Raises:
-        InfocapError: no series has two models, or those of one all cost the same.
+        InfocapError: no series has two models, or those of one all have the same FLOPs per token.
     """
     series = {name: group for name, group in by_series(runs).items() if len(group) > 1}
     if not series:
         raise InfocapError(
-            "a bias needs a series of at least two sizes, and no series here has; give more "
+            "a bias needs a series of at least two sizes, and no series here has two; give more "
             "results, or name their series with --series FILE.csv"
         )
     fits = [fit_bias({name: group}) for name, group in series.items()]
@@ -86,7 +86,7 @@ def fit_bias(series: Mapping[str, Sequence[Run]]) -> Bias:
     """One bias for these series, each of two models or more.
 
     Raises:
-        InfocapError: the models of a series all cost the same.
+        InfocapError: the models of a series all have the same FLOPs per token.
     """
     runs = [run for group in series.values() for run in group]
     names = list(series)
@@ -129,8 +129,8 @@ def _design(runs: Sequence[Run], names: Sequence[str]) -> Array:
     for name in names:
         if len({run.flops_per_token for run in runs if run.series == name}) < 2:
             raise InfocapError(
-                f"series {name}: all its models have the same FLOPs per token, so no line leads "
-                "through them; leave it out, or add another size"
+                f"series {name}: all its models have the same FLOPs per token, so no line can be "
+                "fitted; leave it out, or add another size"
             )
     return design
 
@@ -158,7 +158,7 @@ def _interval_over_documents(runs: Sequence[Run], solve: Array) -> Interval | No
 
 
 def _bias_of_sums(
-    runs: Sequence[Run], order: Sequence[int], row: Array, groups: Sequence[Group]
+    runs: Sequence[Run], order: Sequence[int], row: Array, groups: Sequence[Paired]
 ) -> Array:
     sums = [of_run for group in groups for of_run in group]
     gains = [

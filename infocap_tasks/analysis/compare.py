@@ -1,31 +1,54 @@
 """Two runs on the same documents: the difference of their information capacities, and why.
 
+    IC = (C (1 - q / 8) + b) / log2 N
+
+C is the text size in bits per token, which is the tokenizer's; q the code length in bits per byte,
+which is how well the model predicts, whatever its tokenizer; N the FLOPs per token, which is what
+it costs; b the bias. A part is the factor's Shapley value: what changing it from B's value to A's
+adds to IC, averaged over all orders in which the factors can be changed. The parts sum to the
+difference exactly.
+
 Documents are paired by name and drawn together, so what makes a text hard for both models cancels.
 In the regime ``reference`` C is not rounded here.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise, permutations
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from infocap_tasks.analysis.explain import SOURCES, Factors, capacity, factors_of, shapley_parts
 from infocap_tasks.analysis.intervals import (
     Array,
-    Group,
     Interval,
+    Paired,
     bootstrap,
     document_columns,
     document_names,
     metric_of,
 )
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.metrics import Sums
-from infocap_tasks.results.read import Run
+from infocap_tasks.metrics import BITS_PER_BYTE, METRICS, Measured, Sums
+from infocap_tasks.results.run import Run
 
 # Differences of information capacity below this are rounding: the two are equal.
 _ROUNDING = 1e-12
+
+
+class Factors(NamedTuple):
+    """What IC is a function of; C and q may be arrays, one entry a sample of documents."""
+
+    text_size_bits_per_token: Any
+    bits_per_byte: Any
+    flops_per_token: float
+    bias_bits_per_token: float
+
+
+# What each factor stands for, in the order of ``Factors``.
+SOURCES = ("tokenizer", "prediction", "FLOPs", "bias")
 
 
 @dataclass(frozen=True)
@@ -37,7 +60,7 @@ class Part:
         a: the factor's value in run A, in its unit.
         b: the same in run B.
         information_capacity: its Shapley value.
-        interval: of that, at 95 %; None where the documents are not known.
+        interval: of that, at 95 %; None if the documents are not known.
     """
 
     source: str
@@ -56,8 +79,8 @@ class Comparison:
             known.
         capacity_b: the same of run B.
         difference: in bits per token and doubling of N.
-        interval: of the difference, at 95 %; None where the documents are not known.
-        probability: share of the samples of documents on which A is better, ties shared; None where
+        interval: of the difference, at 95 %; None if the documents are not known.
+        probability: share of the samples of documents on which A is better, ties shared; None if
             the documents are not known.
         num_documents: documents that both runs have.
         parts: by factor; they sum to the difference.
@@ -106,7 +129,7 @@ def compare(a: Run, b: Run, seed: int = 0) -> Comparison:
 
 
 def explain(a: Run, b: Run) -> Comparison:
-    """As ``compare`` where both runs hold documents; else of their totals, without intervals.
+    """As ``compare`` if both runs hold documents; else of their totals, without intervals.
 
     Raises:
         InfocapError: C and H of a run are not known, or documents are but none are shared.
@@ -148,7 +171,7 @@ def _shared_names(a: Run, b: Run) -> list[str]:
     return shared
 
 
-def _difference_and_parts(runs: tuple[Run, Run], groups: Sequence[Group]) -> Array:
+def _difference_and_parts(runs: tuple[Run, Run], groups: Sequence[Paired]) -> Array:
     """One row a sample: IC of A less IC of B, then its parts."""
     of_a, of_b = (_factors(run, sums) for run, sums in zip(runs, groups[0], strict=True))
     difference = capacity(of_a) - capacity(of_b)
@@ -167,3 +190,46 @@ def _factors(run: Run, sums: Sums) -> Factors:
 
 def _total(columns: Sums) -> Sums:
     return Sums(*(column.sum() for column in columns))
+
+
+# ------------------------------------------------------------------ parts of the difference
+
+
+def factors_of(run: Run) -> Factors:
+    """The factors of a run's IC.
+
+    Raises:
+        InfocapError: only its G is known.
+    """
+    text_size, bits_per_byte = run.text_size_bits_per_token, run.metric("bits_per_byte")
+    if text_size is None or bits_per_byte is None:
+        raise InfocapError(
+            f"{run.model}: only its information capacity was published, not C and H, so it cannot "
+            "be explained; choose a run of your own, or a published model whose C and H are known"
+        )
+    return Factors(text_size, bits_per_byte, run.flops_per_token, run.bias_bits_per_token)
+
+
+def capacity(factors: Factors) -> Any:
+    """IC of these factors; H = C q / 8."""
+    text_size, bits_per_byte, flops, bias = factors
+    measured = Measured(text_size, text_size * bits_per_byte / BITS_PER_BYTE, flops, bias)
+    return METRICS["information_capacity"].of_measured(measured)
+
+
+def shapley_parts(a: Factors, b: Factors) -> list[Any]:
+    """What each factor adds to IC of A less IC of B, in the order of ``SOURCES``."""
+    parts: list[Any] = [0.0] * len(a)
+    for order in permutations(range(len(a))):
+        for factor, step in zip(order, _steps(a, b, order), strict=True):
+            parts[factor] = parts[factor] + step / math.factorial(len(a))
+    return parts
+
+
+def _steps(a: Factors, b: Factors, order: Sequence[int]) -> list[Any]:
+    """Changes of IC on the way from B to A, one factor after the other."""
+    values, now = [capacity(b)], b
+    for factor in order:
+        now = now._replace(**{Factors._fields[factor]: a[factor]})
+        values.append(capacity(now))
+    return [np.subtract(after, before) for before, after in pairwise(values)]

@@ -1,4 +1,4 @@
-"""How information capacity goes along with benchmark scores, over models and within series."""
+"""How information capacity correlates with benchmark scores, over models and within series."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 Array = npt.NDArray[np.float64]
 
@@ -22,18 +22,18 @@ QUANTITIES = ("information_capacity", "bits_per_byte", "log2_flops_per_token")
 
 
 class Correlation(NamedTuple):
-    """How one quantity goes along with one benchmark.
+    """How one quantity correlates with one benchmark.
 
     Attributes:
         benchmark: the standard task, or ``mean``: of those that all models have.
         quantity: one of ``QUANTITIES``.
-        within_series: whether each series' means were taken off both first.
+        within_series: whether the means of each series were subtracted from both first.
         coefficient: pearson, spearman or kendall (tau-b).
-        value: None where one side does not vary.
-        low: of the 95 % interval over models; None where ``note`` says why.
+        value: None if one side does not vary.
+        low: of the 95 % interval over models; None if ``note`` says why.
         high: see ``low``.
         num_models: how many models have both.
-        note: what must be known to read the numbers; None where there is nothing.
+        note: what must be known to read the numbers; None if there is nothing.
     """
 
     benchmark: str
@@ -54,7 +54,7 @@ def correlate(
 
     Args:
         runs: one a model.
-        benchmarks: those wanted; all that at least four models have where none are named.
+        benchmarks: the ones to use; None for all that at least four models have.
         seed: of the bootstrap over models.
 
     Raises:
@@ -73,7 +73,7 @@ def correlate(
 def scores_by_benchmark(
     runs: Sequence[Run], benchmarks: Sequence[str] | None = None
 ) -> dict[str, Mapping[str, float]]:
-    """Scores by benchmark and model; the mean last, over the models that have all of them.
+    """Scores by benchmark and model; their mean last, over the models that have all of them.
 
     Raises:
         InfocapError: see ``correlate``.
@@ -130,7 +130,7 @@ def _of_pair(
 def _rows(
     benchmark: str, quantity: str, x: Array, y: Array, series: Sequence[str] | None, seed: int
 ) -> list[Correlation]:
-    """All coefficients of one pair; ``series`` where their means were taken off."""
+    """All coefficients of one pair; ``series`` if their means were subtracted."""
     is_within = series is not None
     note = "; ".join(_notes(x, y, series)) or None
     return [
@@ -151,7 +151,7 @@ def _notes(x: Array, y: Array, series: Sequence[str] | None) -> Iterator[str]:
         )
     if len(x) < _FEW:
         yield (
-            f"fewer than {_FEW} models say little: chance alone makes coefficients near 1, and "
+            f"fewer than {_FEW} models say little: chance alone gives coefficients near 1, and "
             "intervals over so few models are a rough guide"
         )
 
@@ -185,7 +185,9 @@ def demeaned(values: Array, series: Sequence[str]) -> Array:
 
 # ------------------------------------------------------------------ coefficients
 #
-# Of each row of x with the same row of y; NaN where a side does not vary.
+# Of each row of x with the same row of y; NaN where a side does not vary. The bootstrap has 2000
+# rows, which scipy's spearmanr and kendalltau take one a call: 2.5 s for 40 models, while these
+# take 0.03 and 0.05 s (python benchmarks/scipy_stats.py). The tests compare them with scipy's.
 
 
 def pearson(x: Array, y: Array) -> Array:
@@ -196,17 +198,9 @@ def pearson(x: Array, y: Array) -> Array:
 
 
 def spearman(x: Array, y: Array) -> Array:
-    """Pearson's coefficient of the ranks, equal values at their mean rank.
+    """Pearson's coefficient of the ranks; equal values share their mean rank."""
+    from scipy.stats import rankdata  # slow to import, and few commands need it
 
-    Raises:
-        InfocapError: scipy is not installed.
-    """
-    try:
-        from scipy.stats import rankdata
-    except ImportError as error:
-        raise InfocapError(
-            'correlations need scipy, which is not installed; pip install "infocap-tasks[report]"'
-        ) from error
     return pearson(rankdata(x, axis=1), rankdata(y, axis=1))
 
 
@@ -246,8 +240,8 @@ def estimate(
 ) -> tuple[float | None, float | None, float | None]:
     """The coefficient and the percentiles of its bootstrap over models.
 
-    Within series, x and y are what is left without the series' means. Pairs of them are drawn into
-    the places of all models, and the means are taken off again: with the means held fixed, samples
+    Within series, x and y come without the means of their series. Pairs of them are drawn for all
+    models, and the means of the sample are subtracted again: with the means held fixed, samples
     would vary less than data do.
     """
     if not (_varies(x) and _varies(y)):

@@ -1,13 +1,13 @@
 """What a model takes to say the same thing in each language: bits and tokens.
 
-Corpora are parallel where their documents have names of their own and share at least two: then
+Corpora are parallel if their documents have names of their own and share at least two: then
 passages are paired by name and drawn together, and the totals of bits and tokens are those of the
 same content. Passages that are missing or were cut in some language are left out of all, since a
 cut passage no longer says the same.
 
 Other corpora are drawn independently, and only bits and tokens per byte are compared.
 
-N times the tokens stands beside the tokens to weigh them between models. It has the ratio of the
+N times the tokens is given beside the tokens to weigh them between models. It has the ratio of the
 tokens, and it is not what the passages cost: N is averaged over all positions up to L, and passages
 are shorter.
 
@@ -27,8 +27,8 @@ import numpy as np
 
 from infocap_tasks.analysis.intervals import (
     Array,
-    Group,
     Interval,
+    Paired,
     bootstrap,
     document_columns,
     document_names,
@@ -37,7 +37,7 @@ from infocap_tasks.analysis.intervals import (
 from infocap_tasks.corpora.formats import FORMS
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import Sums
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 Measure = Callable[[Run, Sums], Array]
 
@@ -53,7 +53,7 @@ _OF_BYTES: Mapping[str, Measure] = {
 
 
 class Estimate(NamedTuple):
-    """A value and where it lies at 95 %, over passages."""
+    """A value and its 95 % interval over passages."""
 
     value: float
     interval: Interval
@@ -64,10 +64,11 @@ class Language:
     """One language of a model.
 
     Attributes:
-        language: the task's name, or the corpus's where tasks are one, without what all share.
+        language: the name of the task, or of the corpus if all have one task, without the words
+            that all names begin with.
         run: the model's run on it.
-        values: by measure: ``nll_bits`` and ``num_tokens`` in all, where corpora are parallel,
-            ``bits_per_byte``, and ``tokens_per_byte`` where they are not.
+        values: by measure: the totals ``nll_bits`` and ``num_tokens`` if corpora are parallel,
+            ``bits_per_byte``, and ``tokens_per_byte`` if they are not.
         ratios: the same relative to the baseline.
     """
 
@@ -97,7 +98,7 @@ class Languages:
         variation: linguistic bias by measure.
         num_missing: passages left out because some language does not have them.
         num_cut: passages left out because they were cut in some language.
-        left_out: languages that cannot be paired with the baseline, where others can.
+        left_out: languages that cannot be paired with the baseline, if others can.
     """
 
     model: str
@@ -217,7 +218,7 @@ def _of_model(by_label: Mapping[str, Run], wanted: str | None, seed: int) -> Lan
 
 
 def _names_to_pair(run: Run) -> frozenset[str]:
-    """The names of the documents; none where they are mere numbers, or two share one."""
+    """The names of the documents; none if they are only numbers, or two share one."""
     names = document_names(run)
     can_pair = run.has_named_documents and len(set(names)) == len(names)
     return frozenset(names if can_pair else ())
@@ -230,7 +231,7 @@ def _never_cut(runs: Iterable[Run], names: frozenset[str]) -> list[str]:
 
 def _measured(
     by_label: Mapping[str, Run],
-    groups: Sequence[Group],
+    groups: Sequence[Paired],
     measures: Mapping[str, Measure],
     seed: int,
 ) -> Languages:
@@ -261,7 +262,7 @@ def _measured(
 
 
 def _statistic(
-    runs: Sequence[Run], measures: Mapping[str, Measure], groups: Sequence[Group]
+    runs: Sequence[Run], measures: Mapping[str, Measure], groups: Sequence[Paired]
 ) -> Array:
     """A row a sample: the measures of each run, relative to the first run, and their variation."""
     sums = [of_run for group in groups for of_run in group]

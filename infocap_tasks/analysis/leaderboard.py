@@ -1,4 +1,4 @@
-"""Runs to leaderboards: one for each group of runs that compare.
+"""Runs to leaderboards: one for each group of comparable runs.
 
 Ranks are by information capacity. The interval and the range of ranks come from one bootstrap over
 documents, in which models that were scored on the same documents share the samples.
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infocap_tasks.analysis.comparable import Comparable, comparable
+from infocap_tasks.analysis.comparable import Comparable, Group, comparable
 from infocap_tasks.analysis.intervals import (
     NUM_SAMPLES,
     Array,
-    Group,
     Interval,
+    Paired,
     bootstrap,
     by_documents,
     document_columns,
@@ -23,7 +23,7 @@ from infocap_tasks.analysis.intervals import (
 from infocap_tasks.analysis.ranks import RankRange, rank_ranges
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 SORTABLE = {name: metric.higher_is_better for name, metric in METRICS.items()} | {
     "active_params": False
@@ -31,7 +31,7 @@ SORTABLE = {name: metric.higher_is_better for name, metric in METRICS.items()} |
 
 
 class Row(NamedTuple):
-    """A model on a board; interval and ranks are None where the documents are not known."""
+    """A model on a board; interval and ranks are None if the documents are not known."""
 
     run: Run
     rank: int
@@ -40,25 +40,28 @@ class Row(NamedTuple):
 
 
 class Board(NamedTuple):
-    """A ranking of runs that compare.
+    """A ranking of comparable runs.
 
     Attributes:
-        shared: what they share.
+        group: the runs, what they share and what was assumed to put them together.
         rows: in the order of the metric ``sort``.
         benchmarks: names of those found beside the runs.
         sort: one of ``SORTABLE``.
     """
 
-    shared: Comparable
+    group: Group
     rows: list[Row]
     benchmarks: list[str]
     sort: str
 
+    @property
+    def shared(self) -> Comparable:
+        """What the runs share."""
+        return self.group.shared
 
-def boards(
-    runs: Iterable[Run], sort: str = "information_capacity", level: float = 0.95, seed: int = 0
-) -> list[Board]:
-    """The boards of these runs, one for each group that compares, in the order of ``sort``.
+
+def boards(runs: Iterable[Run], sort: str = "information_capacity") -> list[Board]:
+    """The boards of these runs, one for each group of comparable ones.
 
     Raises:
         InfocapError: there are no runs, or no metric has this name.
@@ -66,22 +69,25 @@ def boards(
     groups = comparable(runs)
     if not groups:
         raise InfocapError("no runs to rank: give results of infocap tasks, or --published")
+    return [board_of(group, sort) for group in sorted(groups, key=lambda group: str(group.shared))]
+
+
+def board_of(group: Group, sort: str = "information_capacity") -> Board:
+    """The board of a group of comparable runs, its rows in the order of ``sort``.
+
+    Raises:
+        InfocapError: no metric has this name.
+    """
     if sort not in SORTABLE:
         raise InfocapError(f"--sort {sort}: no such metric; choose one of {', '.join(SORTABLE)}")
-    return [
-        Board(shared, _sorted(_ranked(group, level, seed), sort), _benchmarks(group), sort)
-        for shared, group in sorted(groups.items(), key=lambda item: str(item[0]))
-    ]
+    benchmarks = sorted({name for run in group.runs for name in run.benchmarks})
+    return Board(group, _sorted(_ranked(group.runs), sort), benchmarks, sort)
 
 
-def _benchmarks(runs: Sequence[Run]) -> list[str]:
-    return sorted({name for run in runs for name in run.benchmarks})
-
-
-def _ranked(runs: Sequence[Run], level: float, seed: int) -> list[Row]:
+def _ranked(runs: Sequence[Run]) -> list[Row]:
     values = np.array([run.information_capacity for run in runs])
-    intervals, replicates = _bootstrapped(runs, level, seed)
-    ranges = rank_ranges(values, replicates, level)
+    intervals, replicates = _bootstrapped(runs)
+    ranges = rank_ranges(values, replicates)
     return [
         Row(
             run,
@@ -93,9 +99,7 @@ def _ranked(runs: Sequence[Run], level: float, seed: int) -> list[Row]:
     ]
 
 
-def _bootstrapped(
-    runs: Sequence[Run], level: float, seed: int
-) -> tuple[dict[int, Interval], Array]:
+def _bootstrapped(runs: Sequence[Run]) -> tuple[dict[int, Interval], Array]:
     """Intervals by the run's number, and replicates of all runs, NaN for those without."""
     groups = [group for group in by_documents(runs) if len(runs[group[0]].documents or ()) > 1]
     indices = [index for group in groups for index in group]
@@ -103,7 +107,7 @@ def _bootstrapped(
     if not indices:
         return {}, replicates
 
-    def capacities(sums: Sequence[Group]) -> Array:
+    def capacities(sums: Sequence[Paired]) -> Array:
         flat = [of_run for group in sums for of_run in group]
         return np.stack(
             [
@@ -114,7 +118,7 @@ def _bootstrapped(
         )
 
     columns = [[document_columns(runs[index]) for index in group] for group in groups]
-    found = bootstrap(capacities, columns, seed=seed, level=level)
+    found = bootstrap(capacities, columns)
     replicates[:, indices] = found.replicates
     return dict(zip(indices, found.intervals, strict=True)), replicates
 

@@ -1,12 +1,12 @@
 """The compression gain of one size of a series from another size of it.
 
 Information capacity is the same at all sizes of a series, so G = IC_reference log2 N - b, and
-H = C - G, with the C of the size itself where it is known, else that of the reference (a series
-shares its tokenizer).
+H = C - G, with the C of the size itself if it is known, else that of the reference (a series shares
+its tokenizer).
 
-Held against two baselines, both of which see all other sizes: a power law a N^-p, fitted by least
-squares in logarithms to H where H is known for all of the series, else to G; and the value of the
-size nearest in log N. Relative errors are (predicted - measured) / measured.
+Predictions are compared with two baselines, which use all other sizes: a power law a N^-p, fitted
+by least squares in logarithms to H if it is known for all of the series, else to G; and the value
+of the size nearest in log N. Relative errors are (predicted - measured) / measured.
 """
 
 import math
@@ -19,15 +19,15 @@ import numpy as np
 
 from infocap_tasks.analysis.intervals import (
     Array,
-    Group,
     Interval,
+    Paired,
     bootstrap,
     document_columns,
+    margin_factor,
     metric_of,
 )
-from infocap_tasks.analysis.students_t import margin_factor
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import Run, gain_of_capacity
+from infocap_tasks.results.run import Run, gain_of_capacity
 
 OVER_MODELS = "models"
 OVER_DOCUMENTS = "documents"
@@ -35,6 +35,9 @@ OVER_DOCUMENTS = "documents"
 FROM_CAPACITY = "information capacity of one other size"
 FROM_POWER_LAW = "power law through all other sizes"
 FROM_NEAREST = "same as the nearest size"
+
+ALL_SERIES = "all series"
+SHARED_SIZES = "all series, shared sizes"
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Prediction:
         reference: the size that it is predicted from; None for a baseline.
         flops_per_token: N of the size that is predicted.
         predicted_gain_bits_per_token: G.
-        predicted_nll_bits_per_token: H; None where no C is known.
-        interval: of G, at 95 %; None where neither other sizes nor documents tell.
+        predicted_nll_bits_per_token: H; None if no C is known.
+        interval: of G, at 95 %; None without other sizes and without documents.
         interval_over: ``models``, other sizes of the series, or ``documents``, other texts alone.
         gain_bits_per_token: G as it was measured.
         nll_bits_per_token: H as it was measured.
@@ -65,7 +68,7 @@ class Prediction:
 
     @property
     def nll_interval(self) -> Interval | None:
-        """Of H at 95 %: that of G the other way round, since H = C - G with C as it is taken."""
+        """The 95 % interval of H: that of G mirrored, since H = C - G with a fixed C."""
         if self.interval is None or self.predicted_nll_bits_per_token is None:
             return None
         text_size = self.predicted_gain_bits_per_token + self.predicted_nll_bits_per_token
@@ -83,7 +86,7 @@ class Prediction:
 
 
 class Errors(NamedTuple):
-    """Sizes of the relative errors of a way to predict, over the predictions made with it."""
+    """Absolute relative errors of a method, over the predictions made with it."""
 
     method: str
     num_predictions: int
@@ -119,18 +122,18 @@ def predict_new(
 
 
 def leave_one_out(series: Sequence[Run]) -> dict[str, list[Prediction]]:
-    """Every size predicted from the others alone, in all three ways.
+    """Every size predicted from the others alone, by all three methods.
 
     From information capacity, each size is predicted from each other one. The power law needs two
     others; where there are fewer, its list is empty.
 
     Raises:
-        InfocapError: the series has one size.
+        InfocapError: the series has only one size.
     """
     if len(series) < 2:
         raise InfocapError(
             f"series {series[0].series}: has one size, {series[0].model}, so no prediction can be "
-            "held against a measurement; give results of another size, or ask for a new one with "
+            "compared with a measurement; give results of another size, or ask for a new one with "
             "--target-flops N or --target CONFIG"
         )
     return {
@@ -140,8 +143,42 @@ def leave_one_out(series: Sequence[Run]) -> dict[str, list[Prediction]]:
     }
 
 
+def survey(series: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, list[Prediction]]]:
+    """``leave_one_out`` of each series with two sizes or more, then of all series together.
+
+    The last entry, ``SHARED_SIZES``, has only the sizes that every method predicts, so that the
+    methods can be compared.
+
+    Raises:
+        InfocapError: no series has two sizes.
+    """
+    found = {name: leave_one_out(runs) for name, runs in series.items() if len(runs) > 1}
+    if not found:
+        raise InfocapError("no series here has two sizes, so there is nothing to predict from")
+    shared = [_of_shared_targets(by_method) for by_method in found.values()]
+    return found | {ALL_SERIES: _together(list(found.values())), SHARED_SIZES: _together(shared)}
+
+
+def _together(series: Sequence[Mapping[str, Sequence[Prediction]]]) -> dict[str, list[Prediction]]:
+    return {
+        method: [prediction for by_method in series for prediction in by_method[method]]
+        for method in series[0]
+    }
+
+
+def _of_shared_targets(
+    by_method: Mapping[str, Sequence[Prediction]],
+) -> dict[str, list[Prediction]]:
+    """The predictions of a series for only the sizes that every method predicts."""
+    shared = set.intersection(*({p.model for p in found} for found in by_method.values()))
+    return {
+        method: [prediction for prediction in found if prediction.model in shared]
+        for method, found in by_method.items()
+    }
+
+
 def errors_of(method: str, predictions: Sequence[Prediction]) -> Errors:
-    """Mean and largest size of the relative errors of these predictions."""
+    """Mean and largest absolute relative error of these predictions."""
     gain = [abs(p.gain_error) for p in predictions if p.gain_error is not None]
     nll = [abs(p.nll_error) for p in predictions if p.nll_error is not None]
     return Errors(
@@ -153,15 +190,6 @@ def errors_of(method: str, predictions: Sequence[Prediction]) -> Errors:
         float(np.mean(nll)) if nll else None,
         max(nll, default=None),
     )
-
-
-def of_shared_targets(by_method: Mapping[str, Sequence[Prediction]]) -> dict[str, list[Prediction]]:
-    """The predictions of a series for those sizes alone that every method predicts."""
-    shared = set.intersection(*({p.model for p in found} for found in by_method.values()))
-    return {
-        method: [prediction for prediction in found if prediction.model in shared]
-        for method, found in by_method.items()
-    }
 
 
 def power_law(series: Sequence[Run]) -> list[Prediction]:
@@ -178,7 +206,7 @@ def power_law(series: Sequence[Run]) -> list[Prediction]:
 
 
 def nearest(series: Sequence[Run]) -> list[Prediction]:
-    """Each size as if it were the one that is nearest in log N."""
+    """Each size as if it were the one nearest in log N."""
     return [
         _baseline(target, _nearest(target, others).compression_gain_bits_per_token)
         for target, others in _each_left_out(series)
@@ -191,7 +219,7 @@ def _each_left_out(series: Sequence[Run]) -> Iterator[tuple[Run, list[Run]]]:
 
 
 def _power_law_at(target: Run, others: Sequence[Run], name: str) -> float | None:
-    """None where the others do not settle two parameters, or have values without a logarithm."""
+    """None if the others do not determine two parameters, or have values without a logarithm."""
     flops = np.array([run.flops_per_token for run in others])
     values = np.array([getattr(run, name) for run in others])
     if len(set(flops)) < 2 or values.min() <= 0:
@@ -280,21 +308,21 @@ def _interval_over_documents(reference: Run, flops_per_token: float) -> Interval
     return bootstrap(statistic, [[document_columns(reference)]]).intervals[0]
 
 
-def _gain_of_sums(reference: Run, flops_per_token: float, groups: Sequence[Group]) -> Array:
+def _gain_of_sums(reference: Run, flops_per_token: float, groups: Sequence[Paired]) -> Array:
     capacity = metric_of("information_capacity", groups[0][0], reference)
     gain: Array = capacity * math.log2(flops_per_token) - reference.bias_bits_per_token
     return gain[:, np.newaxis]
 
 
 def _less(text_size_bits_per_token: float | None, gain_bits_per_token: float) -> float | None:
-    """H = C - G; None where C is not known."""
+    """H = C - G; None if C is not known."""
     if text_size_bits_per_token is None:
         return None
     return text_size_bits_per_token - gain_bits_per_token
 
 
 def _relative(predicted: float | None, measured: float | None) -> float | None:
-    """(predicted - measured) / measured; None where either is not known."""
+    """(predicted - measured) / measured; None if either is not known."""
     if predicted is None or measured is None:
         return None
     return (predicted - measured) / measured

@@ -22,9 +22,9 @@ def rank_ranges(values: Array, replicates: Array, level: float = 0.95) -> list[R
     """For each model, the ranks it is compatible with at this level.
 
     A model's differences to all others get one simultaneous interval, by the bootstrap of the
-    largest studentised difference (Mogstad, Romano, Shaikh and Wilhelm 2024). Who lies above the
-    model in it certainly has a better rank, who lies below certainly has a worse one; all others
-    may stand on either side.
+    largest studentised difference (Mogstad, Romano, Shaikh and Wilhelm 2024). A model whose
+    interval lies above zero certainly ranks better, one whose interval lies below certainly ranks
+    worse; all others may rank on either side.
 
     Args:
         values: what is ranked, one a model; higher is better.

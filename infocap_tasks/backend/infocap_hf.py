@@ -37,7 +37,7 @@ class InfocapHF(HFLM):
         cache: folder for finished answers; a run that was killed is resumed from there.
         **arguments: as for HFLM. ``batch_size`` counts sequences of the longest length: batches
             are filled to that many tokens; ``auto`` takes 4096 tokens on a CPU, and on a GPU what
-            its memory holds.
+            its memory holds. ``device`` is by default the GPU, or the CPU where there is none.
 
     Attributes:
         scorer: what answers requests; None for encoder-decoder models, which the harness scores.
@@ -52,8 +52,10 @@ class InfocapHF(HFLM):
     bos_policy = BOS_POLICY
 
     def __init__(self, pretrained: Any, cache: str | None = None, **arguments: Any) -> None:
-        # For what is left to the harness: encoder-decoder models.
-        arguments = {"softmax_dtype": "float32"} | arguments
+        # float32 for what is left to the harness, encoder-decoder models. The harness's own default
+        # device is a GPU, also where there is none.
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        arguments = {"softmax_dtype": "float32", "device": device} | arguments
         if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.accelerator.is_available():
             # Without this, accelerate leaves processes without a GPU unaware of one another.
             os.environ.setdefault("ACCELERATE_USE_CPU", "true")

@@ -84,7 +84,7 @@ class Scorer:
             if self._max_sequences is None
             else self._max_sequences * longest
         )
-        # A large budget would leave some processes without a batch: none takes more than its share.
+        # No batch is larger than one process's share, or some processes would have nothing to do.
         total = sum(len(window.inputs) for window in set(windows))
         fair = max(longest, min(budget, math.ceil(total / self._processes.number)))
         # Devices may hold different amounts, but the batches must be the same for all processes.
@@ -125,8 +125,8 @@ class Scorer:
     def _score_batch(self, batch: list[Window], want_greedy: bool) -> dict[Window, Answer]:
         """A batch's answers; if it does not fit into memory, those of two of half the size.
 
-        Halved once only: the budget is meant to fit, so what needs less than half of it would
-        crawl through all batches like this, and the user should choose.
+        Halved only once: with a budget that is too large by more than a factor of two, every batch
+        would fail several times before it succeeds, so the user should set a smaller one.
         """
         try:
             return self._run(batch, want_greedy)

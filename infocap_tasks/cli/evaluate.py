@@ -117,7 +117,8 @@ def _metadata(options: argparse.Namespace, given: Given) -> dict[str, Any]:
     metadata = _as_dict(given("metadata"))
     backend = _OUR_BACKENDS.get(options.model)
     if backend is None:
-        metadata.pop("bos_policy", None)  # as copied from the results of another model
+        for key in ("bos_policy", "takes_token_ids"):  # as copied from the results of another model
+            metadata.pop(key, None)
     else:
         metadata.setdefault("bos_policy", backend.bos_policy)
         metadata["takes_token_ids"] = backend.takes_token_ids
@@ -171,13 +172,14 @@ def _check_tasks(options: argparse.Namespace, given: Given) -> None:
         include_defaults=False,
         metadata=options.model_args | options.metadata,
     )
-    ours = {name: manager.match_tasks([name]) for name in names if isinstance(name, str)}
-    has_other_tasks = len(ours) < len(names) or not all(ours.values())
+    # A task may also be a dictionary of its own in a --config file.
+    ours = [name for name in names if isinstance(name, str) and manager.match_tasks([name])]
+    has_other_tasks = len(ours) < len(names)
     refuse_unknown(_as_dict(given("metadata")), has_other_tasks)
-    if not any(ours.values()):
+    if not ours:
         return
     refuse_options({name: given(name) for name in _OPTIONS_TO_REFUSE})
-    loaded = manager.load(manager.match_tasks([*ours]))["tasks"]
+    loaded = manager.load(manager.match_tasks(ours))["tasks"]
     _refuse_unread_corpus_path(loaded, options.metadata, has_other_tasks)
     _refuse_one_file_for_all(loaded, options.metadata)
     if given("use_cache"):

@@ -1,23 +1,23 @@
-"""Flags of the commands on results, with one meaning; and what is read by them."""
+"""The flags that commands on results share, and reading what they name."""
 
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from infocap_tasks.analysis.comparable import comparable, remarks, require_comparable
-from infocap_tasks.cli.output import deliver
+from infocap_tasks.analysis.comparable import Group, require_comparable, require_comparable_pair
 from infocap_tasks.errors import FaultyFiles, InfocapError
 from infocap_tasks.metrics import TEXT_SIZES
-from infocap_tasks.report.tables import RENDERERS, Rows, as_json
-from infocap_tasks.results.read import Run, published_runs, read_runs
+from infocap_tasks.results.published import published_runs
+from infocap_tasks.results.read import read_runs
+from infocap_tasks.results.run import Run
 from infocap_tasks.results.series import read_series_map
 
 _PUBLISHED = "published:"
 
 
 class Selection(NamedTuple):
-    """The runs that a command works on, and its exit status: 1 where a file was left out."""
+    """The runs that a command works on, and its exit status: 1 if a file was left out."""
 
     runs: list[Run]
     status: int
@@ -48,7 +48,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
-    """--task and --regime: which runs of the results files count."""
+    """--task and --regime: which runs of the results files to use."""
     parser.add_argument(
         "--task",
         action="append",
@@ -57,6 +57,18 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         help="only runs of this task (may be repeated)",
     )
     parser.add_argument("--regime", choices=list(TEXT_SIZES), help="only runs of this regime")
+
+
+def add_pair(parser: argparse.ArgumentParser) -> None:
+    """RUN_A and RUN_B, and the flags that choose among the runs in them."""
+    for name in ("run_a", "run_b"):
+        parser.add_argument(
+            name,
+            metavar=name.upper(),
+            help="a results file, or a folder that holds one run; published:MODEL is one of the "
+            "published models",
+        )
+    add_choice(parser)
 
 
 def add_trust_remote_code(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +91,20 @@ def select_runs(options: argparse.Namespace) -> Selection:
     return Selection(_chosen(found.runs, options, names), found.status)
 
 
-def select_one(path: str, options: argparse.Namespace) -> Selection:
+def select_pair(options: argparse.Namespace) -> Selection:
+    """Read the two runs that the flags of ``add_pair`` name; remarks go to stderr.
+
+    Raises:
+        InfocapError: one of them cannot be read, or they are not comparable.
+    """
+    (a,), status_a = _select_one(options.run_a, options)
+    (b,), status_b = _select_one(options.run_b, options)
+    for line in require_comparable_pair(a, b).remarks:
+        say(line)
+    return Selection([a, b], max(status_a, status_b))
+
+
+def _select_one(path: str, options: argparse.Namespace) -> Selection:
     """Read the one run that a results file or folder holds, by --task and --regime.
 
     Raises:
@@ -101,7 +126,7 @@ def select_one(path: str, options: argparse.Namespace) -> Selection:
 def _published_run(model: str) -> Run:
     runs = {run.model: run for run in published_runs()}
     if model not in runs:
-        raise InfocapError(f"{_PUBLISHED}{model}: not published; there are {', '.join(runs)}")
+        raise InfocapError(f"{_PUBLISHED}{model}: not published; choose from {', '.join(runs)}")
     return runs[model]
 
 
@@ -117,49 +142,20 @@ def split_series(values: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     return overrides, names
 
 
-def comparing(runs: Sequence[Run]) -> list[Run]:
-    """The runs, where they compare; what was assumed and left out for it is said.
+def comparing(runs: Sequence[Run]) -> Group:
+    """The one group of comparable runs that these are; its remarks go to stderr.
 
     Raises:
-        InfocapError: they do not compare.
+        InfocapError: they are not comparable.
     """
-    require_comparable(runs)
-    for line in remarks(runs):
+    group = require_comparable(runs)
+    for line in group.remarks:
         say(line)
-    (group,) = comparable(runs).values()
     return group
 
 
-def emit(
-    options: argparse.Namespace,
-    rows: Rows,
-    lines: Sequence[str] = (),
-    record: Any = None,
-    shown: Rows | None = None,
-) -> None:
-    """Print the rows as --format says, or write them to -o.
-
-    Args:
-        options: what was parsed; an image named by -o is left to the caller.
-        rows: the table.
-        lines: sentences below the table, for people.
-        record: what JSON holds in place of the rows.
-        shown: the rows as people read them.
-    """
-
-    def render(name: str) -> str:
-        if name == "json":
-            return as_json(rows if record is None else record)
-        if name == "csv":
-            return RENDERERS[name](rows)
-        table = RENDERERS[name](shown or rows)
-        return "\n".join([table, "", *lines]) if lines else table
-
-    deliver(options, render)
-
-
 def say(line: str) -> None:
-    """A remark for people, beside the output."""
+    """Print a remark for people to stderr, so that it does not mix with the output."""
     print(f"infocap: {line}", file=sys.stderr)
 
 
@@ -197,7 +193,7 @@ def _chosen(runs: Sequence[Run], options: argparse.Namespace, series: Sequence[s
         missing = [value for value in wanted if value not in known]
         if missing:
             raise InfocapError(
-                f"--{name} {missing[0]}: no run has it; there are {', '.join(known)}"
+                f"--{name} {missing[0]}: no run has it; choose from {', '.join(known)}"
             )
         if wanted:
             chosen = [run for run in chosen if getattr(run, name) in wanted]

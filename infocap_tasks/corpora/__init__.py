@@ -1,1 +1,1 @@
-"""Texts in: readers of files, the hub and the standard library, and what a corpus holds."""
+"""Texts: readers of files, of the hub and of the standard library, and a check of a corpus."""

@@ -1,4 +1,4 @@
-"""A whole corpus read once, to say what is in it and what of it no run could use."""
+"""A whole corpus read once: what it holds, and which texts no run could score."""
 
 import hashlib
 import unicodedata

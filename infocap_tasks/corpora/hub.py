@@ -31,7 +31,7 @@ class HubFile(NamedTuple):
 def download(repository: str, file: str, revision: str) -> HubFile:
     """The file at that revision, from the cache if it is there; huggingface_hub does the work.
 
-    It shows progress, goes on after a broken connection, tries again when it is told to slow down,
+    It shows progress, resumes after a broken connection, retries when it is told to slow down,
     and uses HF_TOKEN, HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE.
 
     Raises:

@@ -1,1 +1,1 @@
-"""A model without its weights: its config, its tokenizer, and what the tokenizer makes of texts."""
+"""A model without its weights: its config, its tokenizer, and measures of tokenizers."""

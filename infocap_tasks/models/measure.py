@@ -1,21 +1,22 @@
-"""What tokenizers make of whole texts: tokens, bytes per token, losses; as rows and tables."""
+"""Properties of tokenizers on whole texts (tokens, bytes per token, losses), one row for a pair."""
 
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from infocap_tasks.corpora.text import Text, utf8
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import bytes_to_bits
 from infocap_tasks.models.tokenizer_libraries import LoadedTokenizer
+from infocap_tasks.models.tokenizers import load
 
 LOSSLESS = "yes"
 
 # Texts that a tokenizer gets at once, to spread over its threads.
 _BATCH_TEXTS = 64
-# Of a text that does not come back: characters shown from the first one that differs.
+# How many characters of a text that does not come back are shown, from the first difference on.
 _SHOWN_CHARACTERS = 12
 
 
@@ -55,12 +56,37 @@ class TokenizerRow(NamedTuple):
 
     @property
     def is_lossless(self) -> bool:
-        """Whether every text comes back; otherwise its few tokens are no merit."""
+        """Whether every text comes back; if not, its low number of tokens is no merit."""
         return self.round_trip == LOSSLESS
 
 
+def measure_tokenizers(
+    tokenizers: Iterable[str | LoadedTokenizer], texts: Iterable[str] | Mapping[str, Iterable[str]]
+) -> list[TokenizerRow]:
+    """What each tokenizer makes of texts, a row for each tokenizer and corpus.
+
+    Args:
+        tokenizers: loaded ones, or what ``load_tokenizer`` takes.
+        texts: the texts of one corpus, or those of several by the corpus's name.
+
+    Raises:
+        InfocapError: a tokenizer cannot be used, a text is no UTF-8, or all of a corpus make no
+            token.
+    """
+    if isinstance(texts, str):
+        raise InfocapError("texts: one string was given; give a list of texts, such as [text]")
+    by_corpus = texts if isinstance(texts, Mapping) else {"texts": texts}
+    corpora = {name: _numbered(name, given) for name, given in by_corpus.items()}
+    loaded = [load(each) if isinstance(each, str) else each for each in tokenizers]
+    return [measure(each, name, corpus) for each in loaded for name, corpus in corpora.items()]
+
+
+def _numbered(corpus: str, texts: Iterable[str]) -> list[Text]:
+    return [Text(text, f"{corpus}:{n}", str(n)) for n, text in enumerate(texts, start=1)]
+
+
 def measure(tokenizer: LoadedTokenizer, corpus: str, texts: Iterable[Text]) -> TokenizerRow:
-    """What the tokenizer makes of the texts of a corpus, whole and without special tokens.
+    """Tokens of the texts of a corpus, encoded whole and without special tokens.
 
     Raises:
         InfocapError: a text is no UTF-8, or all of them together make no token.
@@ -69,7 +95,7 @@ def measure(tokenizer: LoadedTokenizer, corpus: str, texts: Iterable[Text]) -> T
     seconds = 0.0
     counts: Counter[int] = Counter()
     round_trip = LOSSLESS
-    tokenizer.encode_batch(["What is made on first use does not count."])
+    tokenizer.encode_batch(["The first use is not timed: it builds tables."])
     for batch in _batches(texts):
         num_documents += len(batch)
         num_bytes += sum(len(utf8(text)) for text in batch)

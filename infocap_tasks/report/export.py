@@ -10,13 +10,15 @@ import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from infocap_tasks import __version__
+from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS
-from infocap_tasks.results.provenance import Provenance, provenance_of
-from infocap_tasks.results.read import Run
+from infocap_tasks.report.files import whole_file
+from infocap_tasks.report.tables import as_json
+from infocap_tasks.results.run import Run
 
 SCHEMA_VERSION = "0.3.0"
 COLLECTION = "infocap-tasks"
@@ -48,10 +50,10 @@ _MAY_BE_NEGATIVE = frozenset(
 def flat_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """One record a run: every metric with its standard error, provenance, benchmark scores."""
     benchmarks = sorted({name for run in runs for name in run.benchmarks})
-    return [_flat(run, provenance_of(run), benchmarks) for run in runs]
+    return [_flat(run, benchmarks) for run in runs]
 
 
-def _flat(run: Run, provenance: Provenance, benchmarks: Sequence[str]) -> dict[str, Any]:
+def _flat(run: Run, benchmarks: Sequence[str]) -> dict[str, Any]:
     row: dict[str, Any] = {
         name: getattr(run, name)
         for name in (
@@ -66,27 +68,21 @@ def _flat(run: Run, provenance: Provenance, benchmarks: Sequence[str]) -> dict[s
         "active_params": run.active_params,
         "num_documents": len(run.documents) if run.documents else None,
         "date": run.date,
-        "model_id": public_id(provenance),
-        "backend": provenance.backend,
-        "dtype": provenance.model.get("model_dtype"),
-        "harness_version": provenance.harness_version,
-        "tokenizer_fingerprint": _at(provenance.infocap, "tokenizer", "fingerprint"),
-        "flops_method": _at(provenance.infocap, "flops", "method"),
-        "source": run.source if provenance.infocap == {} else PurePosixPath(run.source).name,
+        "model_id": public_id(run),
+        "backend": run.provenance.backend,
+        "dtype": run.provenance.dtype,
+        "harness_version": run.provenance.harness_version,
+        "tokenizer_fingerprint": run.provenance.tokenizer_fingerprint,
+        "flops_method": run.provenance.flops_method,
+        "source": run.source if run.is_published else PurePosixPath(run.source).name,
         **{f"benchmark_{name}": run.benchmarks.get(name) for name in benchmarks},
     }
 
 
-def _at(record: Any, *keys: str) -> Any:
-    for key in keys:
-        record = record.get(key) if isinstance(record, Mapping) else None
-    return record
-
-
-def public_id(provenance: Provenance) -> str:
-    """A hub id as it is; of a path on this machine only the last part, as ``local/NAME``."""
-    model_id = provenance.model_id
-    if not provenance.infocap:
+def public_id(run: Run) -> str:
+    """The model's hub id as it is; of a path on this machine only the last part, ``local/NAME``."""
+    model_id = run.provenance.model_id or run.model
+    if run.is_published:
         return f"published/{_portable(model_id)}"
     if re.fullmatch(r"[\w.-]+/[\w.-]+", model_id) and not model_id.startswith((".", "~")):
         return model_id
@@ -107,10 +103,27 @@ _COUNTS = frozenset({"max_tokens", "active_params", "num_documents"})
 
 
 def column_type(name: str) -> type[str] | type[int] | type[float]:
-    """What a column of ``flat_rows`` holds, also where all of it is unknown."""
+    """What a column of ``flat_rows`` holds, even if all of it is unknown."""
     if name in _TEXTS:
         return str
     return int if name in _COUNTS else float
+
+
+def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write ``flat_rows`` to a Parquet file, whole or not at all.
+
+    Raises:
+        InfocapError: it cannot be written.
+    """
+    import pyarrow  # slow to import, and only this format needs it
+    from pyarrow import parquet
+
+    arrow = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    types = {name: column_type(name) for name in rows[0]}
+    typed = [{k: None if v is None else types[k](v) for k, v in row.items()} for row in rows]
+    schema = pyarrow.schema([(name, arrow[type_]) for name, type_ in types.items()])
+    with whole_file(path) as unfinished:
+        parquet.write_table(pyarrow.Table.from_pylist(typed, schema), unfinished)
 
 
 # ------------------------------------------------------------------ Every Eval Ever
@@ -134,12 +147,11 @@ def every_eval_ever(run: Run, evaluator: Evaluator, now: float | None = None) ->
     """The run as an evaluation log; the same run always gets the same path.
 
     Args:
-        run: read from a results file; a published one was evaluated by others, with other code.
+        run: one that was read from a results file; others evaluated the published ones.
         evaluator: who answers for the numbers.
         now: when the record is made, in seconds since 1970.
     """
-    provenance = provenance_of(run)
-    model_id = public_id(provenance)
+    model_id = public_id(run)
     date = str(int(run.date)) if run.date is not None else None
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -154,10 +166,10 @@ def every_eval_ever(run: Run, evaluator: Evaluator, now: float | None = None) ->
         },
         "eval_library": {
             "name": "lm_eval",
-            "version": provenance.harness_version or "unknown",
+            "version": run.provenance.harness_version or "unknown",
             "additional_details": {"infocap_tasks_version": __version__},
         },
-        "model_info": _model_info(run, model_id, provenance),
+        "model_info": _model_info(run, model_id),
         "evaluation_results": [
             _result(run, name, value) for name in METRICS if (value := run.metric(name)) is not None
         ],
@@ -171,7 +183,8 @@ def _path(run: Run, model_id: str) -> str:
     return f"data/{COLLECTION}/{model_id}/{uuid.UUID(bytes=digest[:16], version=4)}.json"
 
 
-def _model_info(run: Run, model_id: str, provenance: Provenance) -> dict[str, Any]:
+def _model_info(run: Run, model_id: str) -> dict[str, Any]:
+    provenance = run.provenance
     is_on_hub = not model_id.startswith("local/")
     details = {
         "deployment_type": "self_deployed" if provenance.backend else "unknown",
@@ -179,7 +192,10 @@ def _model_info(run: Run, model_id: str, provenance: Provenance) -> dict[str, An
         "series": run.series,
         "backend": provenance.backend,
         "active_params": run.active_params,
-        **provenance.model,
+        "model_num_parameters": provenance.num_parameters,
+        "model_dtype": provenance.dtype,
+        "model_revision": provenance.revision,
+        "model_sha": provenance.commit,
     }
     return {
         "name": run.model,
@@ -230,7 +246,7 @@ def _metric_config(run: Run, name: str) -> dict[str, Any]:
 
 
 def faults(content: Mapping[str, Any]) -> list[str] | None:
-    """What the schema of the every-eval-ever package finds wrong; None where it is missing."""
+    """What the schema of the every-eval-ever package finds wrong; None if it is missing."""
     try:
         from every_eval_ever.schema import schema_json
         from jsonschema import Draft7Validator
@@ -238,3 +254,59 @@ def faults(content: Mapping[str, Any]) -> list[str] | None:
         return None
     errors = Draft7Validator(schema_json()).iter_errors(content)
     return [f"{error.json_path}: {error.message}" for error in errors]
+
+
+def write_records(runs: Sequence[Run], evaluator: Evaluator, folder: Path) -> tuple[int, list[str]]:
+    """Write a record of each run that is not published, once all of them are known to be valid.
+
+    Returns:
+        The number of records, and a line on each thing that their user should know.
+
+    Raises:
+        InfocapError: there is nothing to write, a record is not valid, or it cannot be written.
+    """
+    own = [run for run in runs if not run.is_published]
+    if not own:
+        raise InfocapError(
+            "--format every_eval_ever is for evaluations of your own, and all rows are published; "
+            "give results of infocap eval, or choose --format csv or parquet"
+        )
+    records = [every_eval_ever(run, evaluator) for run in own]
+    remarks = []
+    if len(own) < len(runs):
+        num_published = len(runs) - len(own)
+        remarks.append(f"{num_published} published rows left out: others evaluated these models")
+    if not _validated(records):
+        remarks.append(
+            "not validated: every-eval-ever is not installed (Python 3.12 or newer; "
+            'pip install "infocap-tasks[export]")'
+        )
+    for record in records:
+        _write(record, folder)
+    return len(records), remarks
+
+
+def _validated(records: Sequence[Record]) -> bool:
+    """Whether the records could be validated.
+
+    Raises:
+        InfocapError: one of them is not valid.
+    """
+    found = [faults(record.content) for record in records]
+    for record, faults_found in zip(records, found, strict=True):
+        if faults_found:
+            raise InfocapError(
+                f"{record.path}: not valid by every-eval-ever, {faults_found[0]}; nothing is "
+                "written. Its schema may have changed: install every-eval-ever 0.3"
+            )
+    return None not in found
+
+
+def _write(record: Record, folder: Path) -> None:
+    path = folder / record.path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InfocapError(f"-o {folder}: cannot be made ({error.strerror})") from error
+    with whole_file(path) as unfinished:
+        unfinished.write_text(as_json(record.content) + "\n", encoding="utf-8")

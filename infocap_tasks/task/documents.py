@@ -9,14 +9,18 @@ from transformers import PreTrainedTokenizerBase
 from infocap_tasks.corpora.text import Text, refuse_unusable
 from infocap_tasks.errors import InfocapError
 
-# The first part of a long text that is tokenised, in characters for each token wanted. For text
-# that needs more the part is doubled until it does.
+# A text can be millions of tokens long, and only its first L are wanted. So only a first part of it
+# is tokenised: this many characters for each token wanted, more than English text needs. Where the
+# part turns out to be too short, as for long runs of white space, it is doubled.
 _CHARACTERS_PER_TOKEN = 6
-# Tokens this close to where the part was cut off could differ in the whole text.
+# The end of the part is no end of the text, so the last tokens before it may be others in the whole
+# text: a word that the part cuts in two, or a run of white space. The part must hold this many
+# tokens more than are wanted, so that the wanted ones are far enough away from its end.
 _MARGIN_TOKENS = 64
-# How far behind the last wanted token a prefix may end and still encode to few enough tokens.
+# A prefix that ends a few tokens after the last wanted one may still encode to few enough tokens,
+# because the tokens at its end merge otherwise than inside the text. This many are tried.
 _BEYOND_TOKENS = 8
-# How far before it the tokens can differ when the text ends there.
+# Tokens further than this before the end of a prefix do not depend on where it ends.
 _TAIL_TOKENS = 16
 
 
@@ -56,6 +60,8 @@ def cut(
     """
     for text in texts:
         refuse_unusable(text)
+    # A text of at most L tokens is a document as it is. Of a longer one, the ends of its tokens are
+    # the places to cut at; the last of them whose prefix encodes to at most L tokens is taken.
     parts = encode_first_parts([text.text for text in texts], tokenizer, max_tokens)
     encodings = [encoding for _, encoding in parts]
     long = [n for n, encoding in enumerate(encodings) if len(encoding) > max_tokens]
@@ -67,11 +73,16 @@ def cut(
     beyond = _ends_beyond(
         [texts[n].text for n in long], [encodings[n] for n in long], tokenizer, max_tokens
     )
-    # Tokens of one split character share their end, so a prefix may encode to more tokens.
+    # A prefix up to the end of token L does not always encode to L tokens. Tokens that share one
+    # split character share its end, so the prefix holds them all and can have more than L; and at
+    # the end of a prefix white space can be one token where it was two inside the text, so a later
+    # end can have no more than L. Only encoding the prefix itself tells.
     places = {
         n: sorted({*_ends(encodings[n], 0, max_tokens), *ends})
         for n, ends in zip(long, beyond, strict=True)
     }
+    # All texts that are still open are encoded in one call, from the last place backwards; nearly
+    # all of them fit at the first try.
     while places:
         ends = {n: _last_place(texts[n], places[n], max_tokens) for n in places}
         prefixes = encode([texts[n].text[:end] for n, end in ends.items()], tokenizer)
@@ -108,7 +119,7 @@ def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[Enc
 def encode_first_parts(
     texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int
 ) -> list[tuple[str, Encoding]]:
-    """Each text with its tokens; of a long one, a first part that suffices for ``max_tokens``."""
+    """Each text with its tokens; of a long one, a first part that surely has ``max_tokens``."""
     found: dict[int, tuple[str, Encoding]] = {}
     open_numbers = list(range(len(texts)))
     num_characters = max_tokens * _CHARACTERS_PER_TOKEN
@@ -124,7 +135,7 @@ def encode_first_parts(
 
 
 def _ends(encoding: Encoding, start: int, stop: int) -> list[int]:
-    """Where the tokens of these numbers end, in characters of the text."""
+    """Where tokens ``start`` to ``stop`` end, in characters of the text."""
     return [end for _, end in encoding.offsets[start:stop]]
 
 
@@ -134,11 +145,11 @@ def _ends_beyond(
     tokenizer: PreTrainedTokenizerBase,
     max_tokens: int,
 ) -> Iterator[list[int]]:
-    """Ends of tokens behind the last wanted one where the prefix may still be short enough.
+    """Ends of tokens after the last wanted one where the prefix may still be short enough.
 
-    White space before a word can be two tokens inside a text and one at its end. Whether that
-    happens is seen on the last tokens alone, which is cheap: cutting there saves as many tokens
-    as it saves in the whole prefix.
+    White space before a word can be two tokens inside a text and one at its end. To find out, only
+    the last tokens before each end are encoded on their own, which is cheap: cutting there saves as
+    many tokens in this tail as it saves in the whole prefix.
     """
     first = max(0, max_tokens - _TAIL_TOKENS)
     ends = [_ends(encoding, max_tokens, max_tokens + _BEYOND_TOKENS) for encoding in encodings]
@@ -155,7 +166,10 @@ def _ends_beyond(
     )
     for candidates in ends:
         excess = [len(next(tails)) - (max_tokens + k - first) for k in range(len(candidates))]
-        # A tail may cost more tokens than inside the text where it starts, but then all of them do.
+        # Tails of one text begin at the same place. If the text had merged across it, each of them
+        # has as many tokens too many at its beginning, so only the differences between them count:
+        # the tail with the largest excess saves nothing at its end, and an end k + 1 tokens too far
+        # must save more than k.
         yield [
             end
             for k, (end, tokens) in enumerate(zip(candidates, excess, strict=True))

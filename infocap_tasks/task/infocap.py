@@ -117,8 +117,8 @@ class InformationCapacityTask(ConfigurableTask):
         self._scored: list[DocumentScore] = []
         super().__init__(config=config)
         for name in [name for name in self._aggregation_list if name in METRICS]:
-            # The harness fills a custom metric's error with "N/A"; a second metric of this name
-            # with its own aggregation takes that place, in the table and in groups.
+            # The harness fills in "N/A" for the error of a custom metric. A second metric under the
+            # name of the error takes that place, in the table and in groups.
             self._aggregation_list[f"{name}_stderr"] = partial(_standard_error, name)
             if name not in self.of_the_harness:
                 self._aggregation_list[name] = partial(_aggregate, name)
@@ -126,7 +126,7 @@ class InformationCapacityTask(ConfigurableTask):
     # ------------------------------------------------------------------ before scoring
 
     def download(self, dataset_kwargs: dict[str, Any] | None = None, **_: Any) -> None:
-        """Open the corpus and settle all that must be right before anything is scored."""
+        """Open the corpus, and refuse before scoring all that would make a number wrong."""
         self.settings = parse_settings(self.config.metadata)
         self._corpus = open_corpus(self.settings.corpus)
         self._tokenizer = self._load_tokenizer()
@@ -279,7 +279,7 @@ class InformationCapacityTask(ConfigurableTask):
     def dump_config(self) -> dict[str, Any]:
         """The harness's record of the task; ``metadata.infocap`` is what its numbers rest on."""
         config: dict[str, Any] = super().dump_config()
-        config["metadata"].pop("takes_token_ids", None)  # told by get_model_info and bos_policy
+        config["metadata"].pop("takes_token_ids", None)  # bos_policy says it in words
         config["metadata"]["infocap"] = {
             "regime": self.regime,
             "max_tokens": self.settings.max_tokens,

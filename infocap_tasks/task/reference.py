@@ -129,7 +129,7 @@ class ReferenceTask(InformationCapacityTask):
         return TokenText(text, first, rest, len(self._tokenizer))
 
     def _decoded(self, documents: Sequence[ReferenceDocument]) -> list["_Strings"]:
-        """What the ids say, for logs: the backend takes the ids."""
+        """The ids as text, for logs only: the backend scores the ids."""
         decode = self._tokenizer.decode
         return [
             _Strings(
@@ -170,7 +170,7 @@ class ReferenceTask(InformationCapacityTask):
         return str(doc["context"])
 
     def doc_to_target(self, doc: Mapping[str, Any], doc_to_target: Any = None) -> str:
-        """The scored ids, or the string that stands for them."""
+        """The scored ids, as a string that carries them."""
         text: str = doc["text"]  # not str(…), which would lose the ids
         return text
 
@@ -201,6 +201,9 @@ class _Strings(NamedTuple):
 
 
 def _shortest_context(text: str, ends: Sequence[int]) -> str:
-    """The empty string if nothing would be left to score."""
+    """The shortest prefix of whole tokens that does not end in white space.
+
+    It is empty if nothing would be left to score.
+    """
     starts = (text[:end] for end in ends)
     return next((s for s in starts if s and s == s.rstrip() and s != text), "")

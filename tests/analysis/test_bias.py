@@ -9,7 +9,7 @@ from helpers.made_up import documents, made_up_series, run_of
 from infocap_tasks.analysis.bias import POOLED, by_series, fit_bias, fit_biases, relative_range
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 
 def rows_by_series():
@@ -25,7 +25,7 @@ def rows_by_series():
     return {name: np.array(rows) for name, rows in series.items()}
 
 
-def test_published_biases_against_closed_forms():
+def test_published_biases_equal_the_closed_forms():
     fits = {fit.series: fit for fit in fit_biases(published_runs())}
     series = {name: rows for name, rows in rows_by_series().items() if len(rows) > 1}
     assert fits.keys() == series.keys() | {POOLED}
@@ -44,7 +44,7 @@ def test_published_biases_against_closed_forms():
             assert own == pytest.approx(expected, rel=1e-3, abs=1e-9)
 
 
-def test_the_published_pooled_bias_against_profiled_least_squares():
+def test_published_pooled_bias_equals_profiled_least_squares():
     """Another way to the same fit: for a given b the slopes are ratios; b by a fine search."""
     series = [rows for rows in rows_by_series().values() if len(rows) > 1]
 
@@ -80,14 +80,14 @@ def test_known_bias_and_slopes_are_recovered():
     assert pooled.information_capacity == pytest.approx({"A": 0.21, "B": 0.13})
 
 
-def test_two_models_have_no_interval_and_pooling_gives_one():
+def test_two_models_have_no_interval_and_pooled_series_do():
     a, b = (made_up_series(n, s, -24, [30, 35], [0, 0.1]) for n, s in (("A", 0.2), ("B", 0.3)))
     assert fit_bias({"A": a}).interval is None
     assert fit_bias({"A": a, "B": b}).interval is not None
 
 
 @pytest.mark.parametrize("sizes", [[30, 32, 34], [29, 30, 32, 33, 36]])
-def test_intervals_over_models_cover(sizes):
+def test_intervals_over_models_cover_the_true_bias(sizes):
     covered = 0
     for seed in range(100):
         noise = np.random.default_rng(seed).normal(0, 0.05, len(sizes))
@@ -96,7 +96,7 @@ def test_intervals_over_models_cover(sizes):
     assert covered >= 90
 
 
-def test_intervals_over_documents_cover():
+def test_intervals_over_documents_cover_the_true_bias():
     """Two sizes on the same texts: what other texts would have given."""
     sizes, covered = (30, 36), 0
     for seed in range(100):
@@ -110,21 +110,21 @@ def test_intervals_over_documents_cover():
     assert covered >= 90
 
 
-def test_series_that_cannot_be_fitted():
+def test_series_without_two_sizes_are_refused():
     with pytest.raises(InfocapError, match="same FLOPs"):
         fit_biases(made_up_series("A", 0.2, -24, [30, 30]))
     with pytest.raises(InfocapError, match="at least two sizes"):
         fit_biases(made_up_series("A", 0.2, -24, [30]))
 
 
-def test_by_series_from_cheap_to_dear():
+def test_by_series_sorts_each_series_by_cost():
     runs = made_up_series("A", 0.2, -24, [33, 30, 35])
     (group,) = by_series(runs).values()
     assert [run.flops_per_token for run in group] == [2.0**30, 2.0**33, 2.0**35]
     assert relative_range(group) == pytest.approx(0)
 
 
-def test_json(capsys):
+def test_json_says_why_there_is_no_interval(capsys):
     assert main(["bias", "--published", "--series", "Qwen1.5", "--format", "json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert found["series"] == "Qwen1.5"

@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 from helpers.made_up import documents, run_of, write_results
 
-from infocap_tasks.analysis.comparable import comparable, remarks, require_comparable
+from infocap_tasks.analysis.comparable import (
+    comparable,
+    require_comparable,
+    require_comparable_pair,
+)
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 ONE, TWO = "1" * 64, "2" * 64
 
@@ -25,32 +29,51 @@ def own(model, sha=ONE, bits=(300.0, 320.0, 310.0), flops=2.0**31, **fields):
     return run_of(model, scores, **settings | fields)
 
 
-def test_published_rows_join_the_one_corpus_of_their_task_and_it_is_said():
+def test_published_rows_join_the_only_corpus_of_their_task_and_the_group_says_so():
     runs = [own("mine-1B"), *published_runs()]
-    require_comparable(runs)
-    ((shared, group),) = comparable(runs).items()
-    assert (shared.corpus, shared.corpus_sha256, len(group)) == ("mixed_text.jsonl", ONE, 40)
-    (line,) = remarks(runs)
-    assert "39 published rows do not say the digest of their texts" in line
-    assert remarks(published_runs()) == remarks(runs[:1]) == []
+    group = require_comparable(runs)
+    assert comparable(runs) == [group]
+    assert (group.shared.corpus, group.shared.corpus_sha256) == ("mixed_text.jsonl", ONE)
+    assert list(group.runs) == runs
+    (line,) = group.remarks
+    assert "39 published rows do not say the hash of their texts" in line
+    assert require_comparable(published_runs()).remarks == []
+    assert require_comparable(runs[:1]).remarks == []
 
 
-def test_of_several_corpora_none_is_taken_for_that_of_the_published_rows():
+def test_published_rows_join_none_of_several_corpora():
     runs = [own("a-1B"), own("b-1B", TWO), *published_runs()]
-    assert [len(group) for group in comparable(runs).values()] == [1, 1, 39]
-    assert remarks(runs) == []
+    groups = comparable(runs)
+    assert [len(group.runs) for group in groups] == [1, 1, 39]
+    assert [group.remarks for group in groups] == [[], [], []]
     with pytest.raises(InfocapError) as error:
         require_comparable(runs)
     assert "differ in corpus_sha256 (111111111111, 222222222222, unknown)" in str(error.value)
     assert "regime" not in str(error.value)
 
 
-def test_a_published_row_gives_way_to_a_run_of_its_model():
+def test_published_row_of_a_model_that_was_read_is_left_out():
     runs = [own("Qwen3-0.6B-Base"), *published_runs()]
-    (group,) = comparable(runs).values()
-    assert len(group) == 39
-    assert group[0] is runs[0]
-    assert "Qwen3-0.6B-Base give way" in remarks(runs)[1]
+    (group,) = comparable(runs)
+    assert len(group.runs) == 39
+    assert group.runs[0] is runs[0]
+    assert group.left_out == ["Qwen3-0.6B-Base"]
+    assert "left out the published Qwen3-0.6B-Base" in group.remarks[1]
+
+
+def test_pair_may_be_of_one_model_and_may_differ_in_bias():
+    published = published_runs()[0]
+    pair = require_comparable_pair(own(published.model), replace(published, bias_bits_per_token=-9))
+    assert len(pair.runs) == 2
+    assert "1 published rows do not say the hash" in pair.assumption
+    with pytest.raises(InfocapError, match="differ in max_tokens"):
+        require_comparable_pair(own("a"), replace(published, max_tokens=512))
+
+
+def test_no_runs_are_no_group():
+    assert comparable([]) == []
+    with pytest.raises(InfocapError, match="no runs to compare"):
+        require_comparable([])
 
 
 @pytest.mark.parametrize(
@@ -63,12 +86,12 @@ def test_a_published_row_gives_way_to_a_run_of_its_model():
         ({"task": "t", "max_tokens": 512}, r"task \(.*\); max_tokens \(1024, 512\)"),
     ],
 )
-def test_all_that_differs_is_named(fields, said):
+def test_error_names_all_that_differs(fields, said):
     with pytest.raises(InfocapError, match=said):
         require_comparable([own("a"), replace(own("b"), **fields)])
 
 
-def test_another_name_of_the_same_texts_does_not_matter():
+def test_same_texts_under_another_name_are_comparable():
     assert len(comparable([own("a"), own("b", corpus="copy.jsonl")])) == 1
 
 
@@ -84,24 +107,24 @@ def results(tmp_path):
     return folder
 
 
-def test_own_and_published_rows_share_a_board_and_a_figure(results, tmp_path, capsys):
+def test_own_and_published_rows_share_boards_and_figures(results, tmp_path, capsys):
     assert main(["leaderboard", str(results), "--published", "--format", "json"]) == 0
     streams = capsys.readouterr()
     (board,) = json.loads(streams.out)
     assert {"mine-1B", "Qwen3-0.6B-Base"} < {row["model"] for row in board["rows"]}
     (line,) = streams.err.splitlines()
-    assert "39 published rows do not say the digest" in line
+    assert "39 published rows do not say the hash" in line
     for figure in ("capacity", "frontier", "series"):
         path = tmp_path / f"{figure}.svg"
         assert main(["plot", figure, str(results), "--published", "-o", str(path)]) == 0
         assert "39 published rows" in capsys.readouterr().err
     page = tmp_path / "page.html"
     assert main(["leaderboard", str(results), "--published", "-o", str(page)]) == 0
-    assert "39 published rows do not say the digest" in page.read_text()
+    assert "39 published rows do not say the hash" in page.read_text()
 
 
 @pytest.mark.parametrize("command", ["bias", "predict"])
-def test_fits_take_both_too(results, command, capsys):
+def test_fits_take_own_and_published_rows(results, command, capsys):
     assert main([command, str(results), "--published", "--format", "csv"]) == 0
     streams = capsys.readouterr()
     series = {row["series"] for row in csv.DictReader(streams.out.splitlines())}
@@ -112,7 +135,7 @@ def test_fits_take_both_too(results, command, capsys):
 @pytest.mark.parametrize(
     "command", ["plot capacity", "plot benchmarks", "bias", "predict", "correlate"]
 )
-def test_all_commands_refuse_the_same_with_the_same_words(
+def test_all_commands_refuse_incomparable_runs_in_the_same_words(
     results, command, capsys, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -123,7 +146,7 @@ def test_all_commands_refuse_the_same_with_the_same_words(
     assert "the runs differ in corpus_sha256 (111111111111, 222222222222, unknown)" in line
 
 
-def test_a_comparison_may_differ_in_bias(tmp_path, capsys):
+def test_compared_runs_may_differ_in_bias(tmp_path, capsys):
     paths = [
         str(write_results(tmp_path, own(name, **fields)))
         for name, fields in (("a", {}), ("b", {"bits": (300.0, 300.0, 310.0)}))

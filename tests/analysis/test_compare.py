@@ -21,7 +21,7 @@ def pair(seed=0, count=40, advantage=5.0, **settings):
     )
 
 
-def test_a_run_against_itself():
+def test_run_compared_with_itself_is_a_tie():
     run, _ = pair()
     found = compare(run, run)
     assert found.difference == 0
@@ -31,7 +31,7 @@ def test_a_run_against_itself():
     assert found.num_documents == 40
 
 
-def test_the_difference_is_that_of_the_runs_and_turns_around():
+def test_difference_is_that_of_the_runs_and_changes_sign_with_their_order():
     a, b = pair()
     found, turned = compare(a, b), compare(b, a)
     assert found.difference == pytest.approx(a.information_capacity - b.information_capacity)
@@ -41,7 +41,7 @@ def test_the_difference_is_that_of_the_runs_and_turns_around():
     assert found.interval.low < found.difference < found.interval.high
 
 
-def test_paired_is_narrower_than_unpaired():
+def test_paired_intervals_are_narrower_than_unpaired_ones():
     a, b = pair()
 
     def difference(runs, groups):
@@ -57,7 +57,7 @@ def test_paired_is_narrower_than_unpaired():
     assert paired.high - paired.low < width / 3
 
 
-def test_paired_intervals_cover():
+def test_paired_intervals_cover_the_true_difference():
     covered = 0
     for seed in range(100):
         found = compare(*pair(seed))
@@ -65,13 +65,13 @@ def test_paired_intervals_cover():
     assert covered >= 90
 
 
-def test_a_sure_winner():
+def test_large_lead_is_certain():
     a, b = pair(advantage=200)
     assert compare(a, b).probability == 1
     assert compare(b, a).probability == 0
 
 
-def test_documents_are_paired_by_name_and_only_shared_ones_count():
+def test_only_documents_that_share_a_name_are_paired():
     a, b = pair()
     shuffled = replace(b, documents=b.documents[::-1])
     assert compare(a, shuffled) == compare(a, b)
@@ -83,7 +83,7 @@ def test_documents_are_paired_by_name_and_only_shared_ones_count():
     )
 
 
-def test_regime_reference_weighs_documents_alike():
+def test_reference_regime_weighs_documents_alike():
     scores = [
         tuple(s._replace(regime="reference", num_bytes=s.num_bytes + 100 * (i % 3)) for i, s in
               enumerate(run.documents))
@@ -106,13 +106,13 @@ def test_regime_reference_weighs_documents_alike():
         )), "share 0 documents"),
     ],
 )  # fmt: skip
-def test_runs_that_cannot_be_paired(change, said):
+def test_unpairable_runs_are_refused(change, said):
     a, b = pair()
     with pytest.raises(InfocapError, match=said):
         compare(a, change(b))
 
 
-def test_explain_is_compare_where_documents_are_known():
+def test_explain_equals_compare_if_documents_are_known():
     a, b = pair()
     assert explain(a, b) == compare(a, b)
 
@@ -125,9 +125,7 @@ def test_explain_is_compare_where_documents_are_known():
         (("Hunyuan-4B-Pretrain", "Hunyuan-0.5B-Pretrain"), False),
     ],
 )
-def test_published_runs_hold_no_documents_and_explain_is_named_where_it_can_help(
-    names, can_explain, capsys
-):
+def test_error_on_published_runs_names_explain_only_if_it_can_help(names, can_explain, capsys):
     pair = [f"published:{name}" for name in names]
     assert main(["compare", *pair]) == 2
     assert ("infocap explain" in capsys.readouterr().err) is can_explain

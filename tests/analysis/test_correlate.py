@@ -1,5 +1,4 @@
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from infocap_tasks.analysis.correlate import (
 )
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 SCORES = [0.30, 0.45, 0.40, 0.60, 0.70, 0.65]
 SERIES = ["A", "A", "A", "B", "B", "C"]
@@ -48,7 +47,7 @@ def pick(found, **wanted):
     [("pearson", stats.pearsonr), ("spearman", stats.spearmanr), ("kendall", stats.kendalltau)],
 )
 @pytest.mark.parametrize("quantity", ["information_capacity", "bits_per_byte"])
-def test_against_scipy_over_all_models(name, of_scipy, quantity):
+def test_coefficients_over_all_models_equal_scipy(name, of_scipy, quantity):
     runs = made_up_runs()
     row = pick(
         correlate(runs), benchmark="arc", quantity=quantity, within_series=False, coefficient=name
@@ -62,14 +61,14 @@ def test_against_scipy_over_all_models(name, of_scipy, quantity):
     ("ours", "of_scipy"),
     [(pearson, stats.pearsonr), (spearman, stats.spearmanr), (kendall, stats.kendalltau)],
 )
-def test_many_rows_with_ties_against_scipy_one_by_one(ours, of_scipy):
+def test_coefficients_of_many_rows_with_ties_equal_scipy(ours, of_scipy):
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 5, (2, 50, 12)).astype(float)
     expected = [of_scipy(a, b)[0] for a, b in zip(x, y, strict=True)]
     assert ours(x, y) == pytest.approx(np.array(expected))
 
 
-def test_within_series_by_hand():
+def test_within_series_equals_hand_calculation():
     """A and B less their means; C has one model and says nothing."""
     runs = made_up_runs()
     x = [run.information_capacity for run in runs]
@@ -82,7 +81,7 @@ def test_within_series_by_hand():
     assert row.num_models == 5
 
 
-def test_demeaned():
+def test_demeaned_takes_off_the_mean_of_each_series():
     assert demeaned(np.array([1.0, 5.0, 3.0]), ["a", "b", "a"]).tolist() == [-1, 0, 1]
     rows = np.array([[1.0, 5.0, 3.0], [2.0, 1.0, 8.0]])
     assert demeaned(rows, ["a", "b", "a"]).tolist() == [[-1, 0, 1], [-3, 0, 3]]
@@ -91,7 +90,7 @@ def test_demeaned():
 
 @pytest.mark.parametrize("sizes", [(4, 4), (2,) * 8, (5, 4, 3, 2, 2)])
 @pytest.mark.parametrize("name", ["pearson", "kendall"])
-def test_intervals_within_series_cover_where_there_is_nothing_to_find(sizes, name):
+def test_intervals_within_series_cover_zero_for_independent_values(sizes, name):
     """Of 200 draws of independent x and y about 95 % have 0 in the interval; never far fewer."""
     series = [str(index) for index, size in enumerate(sizes) for _ in range(size)]
     covered = 0
@@ -107,7 +106,7 @@ def test_intervals_within_series_cover_where_there_is_nothing_to_find(sizes, nam
     assert 0.87 <= covered / 200 <= 0.99
 
 
-def test_too_few_models_for_their_series_have_no_interval_and_it_is_said():
+def test_note_says_that_too_few_models_have_no_interval_within_series():
     """5 models of 2 series: 3."""
     found = correlate(made_up_runs())
     within = [row for row in found if row.within_series]
@@ -116,7 +115,7 @@ def test_too_few_models_for_their_series_have_no_interval_and_it_is_said():
     assert all(row.low is not None for row in found if not row.within_series)
 
 
-def test_a_warning_of_few_models_is_in_every_format(tmp_path, capsys):
+def test_every_format_warns_of_few_models(tmp_path, capsys):
     for run in made_up_runs():
         write_results(tmp_path, run)
     for name in ("json", "csv", "table"):
@@ -126,14 +125,14 @@ def test_a_warning_of_few_models_is_in_every_format(tmp_path, capsys):
         assert ("note" in text) is (name != "table")
 
 
-def test_the_mean_is_over_models_that_have_all():
+def test_mean_is_over_models_that_have_all_benchmarks():
     runs = made_up_runs(other=[0.5, 0.6, 0.7, 0.8, 0.9, 0.1])
     scores = scores_by_benchmark(runs)
     assert list(scores) == ["arc", "other", MEAN]
     assert scores[MEAN]["m0"] == pytest.approx(0.4)
 
 
-def test_what_does_not_vary_has_no_coefficient():
+def test_constant_scores_have_no_coefficient():
     row = pick(
         correlate(made_up_runs([0.5] * 6)),
         quantity="bits_per_byte", within_series=False, coefficient="kendall",
@@ -150,16 +149,10 @@ def test_too_few_models_and_unknown_benchmarks_are_refused():
         correlate(published_runs())
 
 
-def test_the_command_refuses_published_numbers_in_one_line(capsys):
+def test_command_refuses_published_numbers_in_one_line(capsys):
     assert main(["correlate", "--published"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_without_scipy_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy.stats", None)
-    with pytest.raises(InfocapError, match=r"pip install \"infocap-tasks\[report\]\""):
-        correlate(made_up_runs())
-
-
-def test_the_same_seed_gives_the_same_intervals():
+def test_intervals_are_reproducible():
     assert json.dumps(correlate(made_up_runs())) == json.dumps(correlate(made_up_runs()))

@@ -7,12 +7,18 @@ from helpers.made_up import documents, run_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infocap_tasks.analysis.compare import explain
-from infocap_tasks.analysis.explain import SOURCES, Factors, capacity, factors_of, shapley_parts
+from infocap_tasks.analysis.compare import (
+    SOURCES,
+    Factors,
+    capacity,
+    explain,
+    factors_of,
+    shapley_parts,
+)
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.figures.explain import waterfall
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 FACTORS = st.builds(
     Factors,
@@ -51,14 +57,14 @@ def test_parts_are_shapley_values_and_sum_to_the_difference(a, b):
 
 
 @given(FACTORS, st.integers(0, 3), st.floats(1.01, 3))
-def test_one_changed_factor_takes_all(a, factor, scale):
+def test_single_changed_factor_takes_the_whole_difference(a, factor, scale):
     b = a._replace(**{Factors._fields[factor]: a[factor] * scale})
     parts = shapley_parts(a, b)
     assert parts[factor] == pytest.approx(capacity(a) - capacity(b), abs=1e-9)
     assert [part for i, part in enumerate(parts) if i != factor] == pytest.approx([0] * 3, abs=1e-9)
 
 
-def test_the_factors_make_the_published_capacity():
+def test_factors_reproduce_the_published_capacities():
     for run in published_runs():
         if run.text_size_bits_per_token:
             assert capacity(factors_of(run)) == pytest.approx(run.information_capacity, abs=2e-6)
@@ -67,7 +73,7 @@ def test_the_factors_make_the_published_capacity():
                 factors_of(run)
 
 
-def test_without_documents_there_are_no_intervals():
+def test_runs_without_documents_have_no_intervals():
     a, b = (
         run_of(n, documents([300, 400], f), documents=None) for n, f in (("a", 2e9), ("b", 1e9))
     )
@@ -82,7 +88,7 @@ def test_without_documents_there_are_no_intervals():
 PAIR = ["published:GLM-4.5-Air-Base-106B-A12B", "published:DeepSeek-V2-236B-A21B"]
 
 
-def test_published_models(capsys, tmp_path):
+def test_parts_of_published_models_sum_to_the_published_difference(capsys, tmp_path):
     assert main(["explain", *PAIR, "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["difference"] == pytest.approx(0.242212 - 0.167171, abs=3e-6)
@@ -92,7 +98,7 @@ def test_published_models(capsys, tmp_path):
     assert [part["source"] for part in found["parts"]] == ["tokenizer", "prediction", "FLOPs"]
 
 
-def test_a_waterfall_stands_on_the_documents_that_are_compared():
+def test_waterfall_shows_capacities_over_the_shared_documents():
     a = run_of("a", documents([310, 350, 900]))
     b = run_of("b", documents([300, 340], flops=2e9))
     found = explain(a, b)
@@ -112,7 +118,7 @@ def test_a_waterfall_stands_on_the_documents_that_are_compared():
     assert any(end == pytest.approx((x - 1.3, x + 0.3, *[found.capacity_a] * 2)) for end in ends)
 
 
-def test_the_capacities_are_printed(capsys):
+def test_output_holds_both_capacities(capsys):
     assert main(["explain", *PAIR, "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["run_a"]["information_capacity"] == pytest.approx(0.242212, abs=2e-6)
@@ -122,7 +128,7 @@ def test_the_capacities_are_printed(capsys):
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
-def test_a_waterfall(capsys, tmp_path, suffix):
+def test_waterfall_is_written_by_the_ending(capsys, tmp_path, suffix):
     path = tmp_path / f"chart.{suffix}"
     assert main(["explain", *PAIR, "-o", str(path)]) == 0
     assert "tokenizer" in capsys.readouterr().out

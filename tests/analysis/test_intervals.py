@@ -32,7 +32,7 @@ def statistic(run, groups):
 
 
 @pytest.mark.parametrize("regime", ["harness", "reference"])
-def test_samples_against_a_slow_twin(regime):
+def test_samples_equal_metrics_of_repeated_documents(regime):
     """Each row is the metric of a list of documents in which drawn ones are repeated."""
     rng = np.random.default_rng(3)
     run = run_of("m", random_scores(rng, 7, regime))
@@ -47,7 +47,7 @@ def test_samples_against_a_slow_twin(regime):
             assert value == pytest.approx(aggregate(name, drawn), abs=tolerance)
 
 
-def test_bca_against_scipy():
+def test_bca_agrees_with_scipy():
     """An independent implementation, on a ratio of sums of skewed data."""
     rng = np.random.default_rng(1)
     run = run_of("m", random_scores(rng, 30))
@@ -68,7 +68,7 @@ def test_bca_against_scipy():
     assert ours.estimates[0] == pytest.approx(run.information_capacity, rel=1e-12)
 
 
-def test_acceleration_of_two_samples_against_scipy():
+def test_bca_of_two_samples_agrees_with_scipy():
     """Two groups that are drawn independently: a difference of skewed ratios."""
     rng = np.random.default_rng(2)
     runs = [run_of(name, random_scores(rng, count)) for name, count in (("a", 15), ("b", 25))]
@@ -93,7 +93,7 @@ def test_acceleration_of_two_samples_against_scipy():
     assert ours.high == pytest.approx(theirs.high, abs=0.03 * width)
 
 
-def test_intervals_cover():
+def test_intervals_cover_the_true_value():
     """It holds the true value for about 95 % of 200 corpora drawn from one distribution."""
     true_mean, covered = 3.0, 0
     for seed in range(200):
@@ -107,7 +107,7 @@ def test_intervals_cover():
     assert 180 <= covered <= 199
 
 
-def test_a_seed_settles_everything():
+def test_equal_seeds_give_equal_intervals():
     run = run_of("m", random_scores(np.random.default_rng(0)))
     group = [[document_columns(run)]]
     one, same, other = (bootstrap(partial(statistic, run), group, seed=s) for s in (1, 1, 2))
@@ -115,7 +115,7 @@ def test_a_seed_settles_everything():
     assert one.intervals != other.intervals
 
 
-def test_values_without_spread_have_an_interval_without_width():
+def test_constant_values_have_an_interval_of_no_width():
     run = run_of("m", documents([300.0] * 5))
     (interval,) = bootstrap(partial(statistic, run), [[document_columns(run)]]).intervals
     assert interval.low == pytest.approx(run.information_capacity, abs=1e-12)
@@ -123,7 +123,7 @@ def test_values_without_spread_have_an_interval_without_width():
     assert bca_interval(1.0, np.full(100, 1.0), 0.0) == (1.0, 1.0)
 
 
-def test_one_document_is_too_few():
+def test_one_document_is_refused():
     run = run_of("m", documents([300.0]))
     with pytest.raises(InfocapError, match="at least two"):
         bootstrap(partial(statistic, run), [[document_columns(run)]])

@@ -3,15 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.made_up import run_of
+from helpers.made_up import run_of, write_results
 from helpers.models import SAFE, task_manager, write_jsonl
 from lm_eval import simple_evaluate
 from lm_eval.loggers import EvaluationTracker
 
 from infocap_tasks.analysis.languages import languages
-from infocap_tasks.cli.commands import languages as command
 from infocap_tasks.cli.main import main
-from infocap_tasks.cli.options import Selection
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import DocumentScore
 
@@ -30,7 +28,7 @@ def language(task, factor, tokens=50, seed=0, count=40, prefix="p", model="m", *
     return run_of(model, scores, task=task, **{"has_named_documents": True} | settings)
 
 
-def test_parallel_passages():
+def test_parallel_passages_are_compared_by_their_totals():
     runs = [language("x_zh", 1.3, tokens=46), language("x_en", 1), language("x_de", 1.1, 60)]
     (found,) = languages(runs)
     assert found.is_parallel
@@ -52,7 +50,7 @@ def test_parallel_passages():
     assert found.variation["num_tokens"].value == pytest.approx(tokens.std() / tokens.mean())
 
 
-def test_paired_is_narrower_than_unpaired():
+def test_paired_intervals_are_narrower_than_unpaired_ones():
     """The same numbers, once with the names of the English passages and once with others."""
     english = language("x_en", 1)
     (paired,) = languages([english, language("x_zh", 1.3)])
@@ -66,7 +64,7 @@ def test_paired_is_narrower_than_unpaired():
     assert widths[0] < widths[1] / 5
 
 
-def test_corpora_that_are_not_parallel_are_compared_by_the_byte():
+def test_other_corpora_are_compared_by_the_byte():
     (found,) = languages([language("x_en", 1), language("x_zh", 1.3, 100, prefix="q", count=10)])
     chinese = found.languages[1]
     assert set(chinese.values) == {"bits_per_byte", "tokens_per_byte"}
@@ -75,7 +73,7 @@ def test_corpora_that_are_not_parallel_are_compared_by_the_byte():
     assert found.num_documents == 50
 
 
-def test_documents_that_are_only_numbered_are_not_paired():
+def test_numbered_documents_are_not_paired():
     runs = [language(f"x_{name}", 1, prefix="", has_named_documents=False) for name in ("en", "zh")]
     (found,) = languages(runs)
     assert not found.is_parallel
@@ -83,7 +81,7 @@ def test_documents_that_are_only_numbered_are_not_paired():
     assert not found.is_parallel
 
 
-def test_intervals_of_ratios_cover():
+def test_intervals_of_ratios_cover_the_true_ratio():
     covered = 0
     for seed in range(100):
         (found,) = languages([language("x_en", 1, seed=seed), language("x_zh", 1.3, seed=seed)])
@@ -92,14 +90,14 @@ def test_intervals_of_ratios_cover():
     assert covered >= 90
 
 
-def test_the_same_cost_everywhere_is_no_bias():
+def test_equal_cost_in_all_languages_is_no_bias():
     english = language("x_en", 1)
     (found,) = languages([english, replace(english, task="x_zh")])
     assert found.variation["nll_bits"].value == 0
     assert found.variation["nll_bits"].interval == pytest.approx((0, 0))
 
 
-def test_passages_that_were_cut_count_in_no_language():
+def test_cut_passages_count_in_no_language():
     english = language("x_en", 1)
     scores = list(language("x_zh", 1).documents)
     scores[3] = scores[3]._replace(is_whole=False)
@@ -111,12 +109,12 @@ def test_passages_that_were_cut_count_in_no_language():
 
 
 def without(run, *numbers):
-    """Other documents stay as they are."""
+    """The run on the other documents alone."""
     kept = tuple(s for i, s in enumerate(run.documents) if i not in numbers)
-    return replace(run, documents=kept)
+    return run_of(run.model, kept, task=run.task, has_named_documents=True)
 
 
-def test_passages_that_one_language_lacks_count_in_none():
+def test_passages_missing_in_one_language_count_in_none():
     german, chinese = language("x_de", 1.1), language("x_zh", 1.3)
     (found,) = languages([language("x_en", 1), without(german, 2), without(chinese, 2, 5, 6)])
     assert found.is_parallel
@@ -126,7 +124,7 @@ def test_passages_that_one_language_lacks_count_in_none():
     assert found.languages[2].values["nll_bits"] == pytest.approx(kept)
 
 
-def test_one_shared_passage_is_no_pair():
+def test_one_shared_passage_is_too_few_to_pair():
     chinese = language("x_zh", 1, prefix="q")
     english_name = chinese.documents[0]._replace(document_id="p0")
     chinese = replace(chinese, documents=(english_name, *chinese.documents[1:]))
@@ -139,14 +137,14 @@ def all_cut(run):
     return replace(run, documents=scores)
 
 
-def test_tasks_with_other_documents_are_left_out_beside_parallel_ones():
+def test_task_with_other_documents_is_left_out_beside_parallel_ones():
     runs = [language("x_en", 1), language("x_zh", 1.2), language("x_code", 2, prefix="c")]
     (found,) = languages(runs)
     assert found.left_out == ["code"]
     assert [x.language for x in found.languages] == ["en", "zh"]
 
 
-def test_several_models_and_another_baseline():
+def test_each_model_with_two_languages_is_measured():
     runs = [language(f"x_{name}", 1, model=m) for m in ("m1", "m2") for name in ("de", "zh")]
     found = languages([*runs, language("x_de", 1, model="alone")], baseline="x_zh")
     assert [x.model for x in found] == ["m1", "m2"]
@@ -172,37 +170,45 @@ def test_several_models_and_another_baseline():
         ([all_cut(language("x_en", 1)), language("x_zh", 1)], "stay below"),
     ],
 )
-def test_runs_that_cannot_be_compared(runs, said):
+def test_incomparable_languages_are_refused(runs, said):
     with pytest.raises(InfocapError, match=said):
         languages(runs)
 
 
-def test_the_command_and_its_chart(tmp_path, capsys, monkeypatch):
-    runs = [language("x_en", 1), language("x_zh", 1.3, tokens=46)]
-    monkeypatch.setattr(command, "select_runs", lambda _: Selection(runs, 0))
-    assert main(["languages", "unread", "-o", str(tmp_path / "chart.svg")]) == 0
+def results_of(folder, *runs):
+    """The folder, with a results file of each run in it."""
+    folder.mkdir()
+    for run in runs:
+        write_results(folder, run)
+    return str(folder)
+
+
+def test_command_prints_the_table_and_draws_the_chart(tmp_path, capsys):
+    results = results_of(
+        tmp_path / "results", language("x_en", 1), language("x_zh", 1.3, tokens=46)
+    )
+    assert main(["languages", results, "-o", str(tmp_path / "chart.svg")]) == 0
     printed = capsys.readouterr().out
     assert "0.920" in printed
     assert "linguistic bias" in printed
     assert (tmp_path / "chart.svg").read_text().startswith("<?xml")
-    assert main(["languages", "unread", "-o", str(tmp_path / "table.json")]) == 0
+    assert main(["languages", results, "-o", str(tmp_path / "table.json")]) == 0
     (found,) = json.loads((tmp_path / "table.json").read_text())
     assert found["languages"][1]["num_tokens_ratio"] == pytest.approx(0.92)
     assert not capsys.readouterr().out
 
 
-def test_the_command_says_what_is_left_out_and_what_n_is(capsys, monkeypatch):
-    runs = [language("x_en", 1), without(language("x_zh", 1), 3), language("x_code", 1, prefix="c")]
-    monkeypatch.setattr(command, "select_runs", lambda _: Selection(runs, 0))
-    assert main(["languages", "unread"]) == 0
+def test_command_says_what_is_left_out_and_names_flops_by_what_they_are(tmp_path, capsys):
+    english, code = language("x_en", 1), language("x_code", 1, prefix="c")
+    chinese = without(language("x_zh", 1), 3)
+    assert main(["languages", results_of(tmp_path / "all", english, chinese, code)]) == 0
     printed = capsys.readouterr().out
     assert "1 passages left out: not in every language" in printed
     assert "Left out, code: fewer than two documents" in printed
-    monkeypatch.setattr(command, "select_runs", lambda _: Selection(runs[::2], 0))
-    assert main(["languages", "unread"]) == 0
+    assert main(["languages", results_of(tmp_path / "unpaired", english, code)]) == 0
     assert "Not paired: fewer than two documents" in capsys.readouterr().out
-    monkeypatch.setattr(command, "select_runs", lambda _: Selection(runs[:2], 0))
-    assert main(["languages", "unread", "--format", "csv"]) == 0
+    paired = results_of(tmp_path / "paired", english, chinese)
+    assert main(["languages", paired, "--format", "csv"]) == 0
     columns = capsys.readouterr().out.splitlines()[0].split(",")
     assert "flops_per_token_times_num_tokens" in columns
     assert "flops" not in columns
@@ -216,7 +222,7 @@ def test_the_command_says_what_is_left_out_and_what_n_is(capsys, monkeypatch):
         (["x_de", "x_zh"], "x_de", "de"),
     ],
 )
-def test_the_baseline_by_default_by_label_or_by_task(tasks, baseline, first):
+def test_baseline_is_found_by_default_label_or_task(tasks, baseline, first):
     (found,) = languages([language(task, 1) for task in tasks], baseline)
     assert found.languages[0].language == first
 
@@ -253,7 +259,7 @@ def table_of(capsys, *arguments):
     return found
 
 
-def test_corpora_of_ones_own_end_to_end(own_corpora, capsys):
+def test_own_corpora_scored_with_one_task_are_languages(own_corpora, capsys):
     found = table_of(capsys, own_corpora)
     assert found["is_parallel"]
     assert found["num_documents"] == 5

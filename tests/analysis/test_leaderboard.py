@@ -8,7 +8,7 @@ from helpers.made_up import documents, run_of
 from infocap_tasks.analysis.leaderboard import boards, record
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 BITS = [300.0, 320.0, 280.0, 310.0, 290.0, 305.0]
 
@@ -22,7 +22,7 @@ def by_model(board):
     return {row.run.model: row for row in board.rows}
 
 
-def test_documents_that_are_all_alike_leave_one_rank_and_a_point():
+def test_equal_documents_give_one_rank_and_no_width():
     runs = [run_of("worse", documents([400.0] * 5)), run_of("better", documents([300.0] * 5))]
     rows = by_model(only_board(runs))
     assert (rows["better"].rank, rows["better"].ranks) == (1, (1, 1))
@@ -31,12 +31,12 @@ def test_documents_that_are_all_alike_leave_one_rank_and_a_point():
     assert low == pytest.approx(high) == pytest.approx(rows["better"].run.information_capacity)
 
 
-def test_two_equal_models_share_the_first_rank():
+def test_equal_models_share_the_first_rank():
     runs = [run_of("a", documents(BITS)), run_of("b", documents(BITS))]
     assert [(row.rank, row.ranks) for row in only_board(runs).rows] == [(1, (1, 2))] * 2
 
 
-def test_a_constant_lead_on_the_same_documents_is_certain_however_they_vary():
+def test_constant_lead_on_the_same_documents_is_certain():
     """Each document costs 1 bit more: intervals overlap nearly wholly, ranks do not."""
     runs = [run_of("a", documents(BITS)), run_of("b", documents([b + 1 for b in BITS]))]
     rows = by_model(only_board(runs))
@@ -44,7 +44,7 @@ def test_a_constant_lead_on_the_same_documents_is_certain_however_they_vary():
     assert rows["a"].interval.low < rows["b"].interval.high
 
 
-def test_the_same_lead_on_other_documents_is_not():
+def test_same_lead_on_other_documents_is_uncertain():
     others = tuple(
         d._replace(document_id=f"o{d.document_id}") for d in documents([b + 1 for b in BITS])
     )
@@ -53,7 +53,7 @@ def test_the_same_lead_on_other_documents_is_not():
 
 
 @pytest.mark.parametrize("scores", [None, documents([300.0])])
-def test_without_documents_interval_and_ranks_are_unknown(scores):
+def test_interval_and_ranks_are_unknown_without_documents(scores):
     unknown = run_of("unknown", documents([300.0]), documents=scores)
     rows = by_model(only_board([unknown, run_of("known", documents(BITS))]))
     assert rows["unknown"].interval is rows["unknown"].ranks is None
@@ -84,14 +84,14 @@ def test_sorting_keeps_ranks_and_puts_the_unknown_last():
     assert board.rows[0].rank != 1
 
 
-def test_an_unknown_metric_and_no_runs_are_refused():
+def test_unknown_metric_and_no_runs_are_refused():
     with pytest.raises(InfocapError, match="no such metric"):
         boards(published_runs(), sort="beauty")
     with pytest.raises(InfocapError, match="no runs"):
         boards([])
 
 
-def test_a_record_is_flat_and_names_the_benchmarks():
+def test_record_is_flat_and_names_the_benchmarks():
     run = run_of("m", documents(BITS), benchmarks={"arc_easy": 0.5})
     board = only_board([run])
     values = record(board.rows[0], board.benchmarks)
@@ -101,7 +101,7 @@ def test_a_record_is_flat_and_names_the_benchmarks():
     assert values["rank_best"] == values["rank_worst"] == 1
 
 
-def test_the_command_prints_each_format(capsys, tmp_path):
+def test_command_prints_each_format(capsys, tmp_path):
     texts = {}
     for name in ("table", "md", "csv", "json"):
         assert main(["leaderboard", "--published", "--format", name]) == 0
@@ -118,6 +118,6 @@ def test_the_command_prints_each_format(capsys, tmp_path):
     assert target.read_text() == texts["csv"]
 
 
-def test_the_command_refuses_a_file_of_no_known_kind_before_it_reads(capsys, tmp_path):
+def test_command_refuses_an_unknown_ending_before_it_reads(capsys, tmp_path):
     assert main(["leaderboard", "nowhere", "-o", str(tmp_path / "board.doc")]) == 2
     assert ".html" in capsys.readouterr().err

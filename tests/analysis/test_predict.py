@@ -24,7 +24,7 @@ from infocap_tasks.analysis.predict import (
 )
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 
 def published(series):
@@ -32,7 +32,7 @@ def published(series):
     return [row for row in csv.DictReader(text.splitlines()) if row["series"] == series]
 
 
-def test_published_predictions_against_the_csv():
+def test_published_predictions_equal_those_from_the_csv():
     """G of Qwen1.5 from each of its sizes: G = IC_ref log2 N + 24, measured G = IC log2 N + 24."""
     rows = published("Qwen1.5")
     series = by_series(published_runs())["Qwen1.5"]
@@ -52,7 +52,7 @@ def test_published_predictions_against_the_csv():
     assert found.mean_nll_error is None
 
 
-def test_published_baselines_against_the_csv():
+def test_published_baselines_equal_those_from_the_csv():
     """Power law by lstsq in logarithms, nearest by hand."""
     rows = published("Gemma-3-Base")
     x = np.log([float(row["reference_flops_per_token"]) for row in rows])
@@ -71,7 +71,7 @@ def test_published_baselines_against_the_csv():
     assert of_nearest == pytest.approx(gain[others])
 
 
-def test_published_nll_where_it_is_known():
+def test_published_nll_is_predicted_from_the_leaderboard_numbers():
     """GLM-4.5: H of the large one from the small one, with the numbers of the leaderboard."""
     series = by_series(published_runs())["GLM-4.5-Base"]
     (prediction,) = predict_others(series[0], series)
@@ -82,7 +82,7 @@ def test_published_nll_where_it_is_known():
     assert prediction.interval is None
 
 
-def test_a_flat_series_is_predicted_exactly():
+def test_flat_series_is_predicted_exactly():
     series = made_up_series("A", 0.2, -24, [30, 32, 35, 36])
     found = {name: errors_of(name, p) for name, p in leave_one_out(series).items()}
     assert found[FROM_CAPACITY].largest_gain_error == pytest.approx(0, abs=1e-12)
@@ -90,7 +90,7 @@ def test_a_flat_series_is_predicted_exactly():
     assert found[FROM_NEAREST].mean_gain_error > 0.001
 
 
-def test_the_power_law_takes_nll_where_it_is_known():
+def test_power_law_fits_nll_if_it_is_known():
     """H = 40 N^-0.1 exactly, in the series and in the prediction."""
     runs = [run_of(f"m{x}", documents([100 * 40 * 2 ** (-0.1 * x)], 2.0**x)) for x in (28, 31, 36)]
     for prediction in power_law(runs):
@@ -98,13 +98,13 @@ def test_the_power_law_takes_nll_where_it_is_known():
         assert prediction.gain_error == pytest.approx(0, abs=1e-9)
 
 
-def test_the_power_law_needs_two_others():
+def test_power_law_needs_two_other_sizes():
     series = made_up_series("A", 0.2, -24, [30, 32])
     assert leave_one_out(series)[FROM_POWER_LAW] == []
     assert errors_of(FROM_POWER_LAW, []).mean_gain_error is None
 
 
-def test_intervals_over_models_cover():
+def test_intervals_over_models_cover_the_measured_gain():
     covered = total = 0
     for seed in range(100):
         noise = np.random.default_rng(seed).normal(0, 0.05, 4) * np.array([30, 32, 34, 36]) / 33
@@ -117,7 +117,7 @@ def test_intervals_over_models_cover():
     assert covered >= 0.9 * total
 
 
-def test_the_interval_does_not_see_the_target():
+def test_interval_does_not_depend_on_the_target():
     series = made_up_series("A", 0.2, -24, [30, 32, 34], [0, 0.01, 0])
     moved = made_up_series("A", 0.2, -24, [30, 32, 34], [0, 0.01, 9])
     target = [predict_others(runs[0], runs)[1] for runs in (series, moved)]
@@ -125,7 +125,7 @@ def test_the_interval_does_not_see_the_target():
     assert target[0].gain_error != target[1].gain_error
 
 
-def test_a_new_size():
+def test_new_size_is_predicted_with_an_interval_over_models():
     series = made_up_series("A", 0.2, -24, [30, 32], [0, 0.05])
     prediction = predict_new(series[0], series, "new", 2.0**40)
     assert prediction.predicted_gain_bits_per_token == pytest.approx(0.2 * 40 + 24)
@@ -137,7 +137,7 @@ def test_a_new_size():
         predict_new(series[0], series, "new", 1)
 
 
-def test_one_size_with_documents_has_an_interval_over_them():
+def test_single_size_has_an_interval_over_its_documents():
     run = run_of("m", documents([300, 350, 280, 310, 400]))
     prediction = predict_new(run, [run], "new", 2.0**40)
     assert prediction.interval_over == OVER_DOCUMENTS
@@ -148,7 +148,7 @@ def test_one_size_with_documents_has_an_interval_over_them():
     )
 
 
-def test_one_size_cannot_be_tested():
+def test_single_size_cannot_be_held_against_a_measurement():
     with pytest.raises(InfocapError, match="--target"):
         leave_one_out(made_up_series("A", 0.2, -24, [30]))
 
@@ -170,7 +170,7 @@ def test_wrong_input_is_one_line(arguments, said, capsys):
     assert said in line
 
 
-def test_a_target_by_the_published_formula(tmp_path, capsys):
+def test_target_of_reference_runs_costs_by_the_published_formula(tmp_path, capsys):
     """The runs are of the regime reference, so the target's N is the published formula's."""
     model = save_llama(tmp_path / "new", byte_tokenizer(), hidden_size=32)
     arguments = ["predict", "--published", "--series", "Llama-3", "--target", str(model)]
@@ -180,7 +180,7 @@ def test_a_target_by_the_published_formula(tmp_path, capsys):
     assert prediction["flops_per_token"] == 2 * layer + 2 * 32 * 256
 
 
-def test_all_series_at_once(capsys):
+def test_survey_of_all_series_gives_the_published_error(capsys):
     assert main(["predict", "--published", "--format", "csv"]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     (total,) = [r for r in rows if r["series"] == "all series" and r["method"] == FROM_CAPACITY]
@@ -188,7 +188,7 @@ def test_all_series_at_once(capsys):
     assert int(total["num_predictions"]) == 122
 
 
-def test_methods_are_compared_on_the_sizes_that_all_of_them_predict(capsys):
+def test_shared_sizes_are_those_that_all_methods_predict(capsys):
     """Series of two sizes have no power law: GLM-4.5-Base and GLM-4-Base are not among them."""
     assert main(["predict", "--published", "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -205,7 +205,7 @@ def test_methods_are_compared_on_the_sizes_that_all_of_them_predict(capsys):
     assert with_nll == [{"Hunyuan-0.5B-Pretrain", "Hunyuan-1.8B-Pretrain"}] * 3
 
 
-def test_every_error_is_listed_and_makes_the_mean(capsys):
+def test_listed_errors_make_the_mean(capsys):
     assert main(["predict", "--published", "--series", "Qwen1.5", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)["leave_one_out"]
     assert [len(row["errors"]) for row in found] == [42, 7, 7]
@@ -218,7 +218,7 @@ def test_every_error_is_listed_and_makes_the_mean(capsys):
     assert all(error["reference"] is None for error in found[1]["errors"])
 
 
-def test_intervals_of_nll_are_those_of_the_gain_the_other_way_round(capsys):
+def test_nll_interval_mirrors_the_gain_interval(capsys):
     arguments = ["predict", "--published", "--series", "Hunyuan-Pretrain", "--format", "csv"]
     assert main(arguments) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))

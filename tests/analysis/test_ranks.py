@@ -4,26 +4,26 @@ import pytest
 from infocap_tasks.analysis.ranks import rank_ranges
 
 
-def test_values_that_never_vary_have_one_rank_each_and_equals_share_theirs():
+def test_constant_values_have_one_rank_each_and_ties_share_theirs():
     values = np.array([3.0, 1.0, 2.0, 2.0])
     assert rank_ranges(values, np.tile(values, (50, 1))) == [(1, 1), (4, 4), (2, 3), (2, 3)]
 
 
-def test_what_is_far_apart_is_certain_and_what_is_near_is_not():
+def test_rank_range_separates_distant_models():
     rng = np.random.default_rng(0)
     values = np.array([10.0, 5.0, 4.9])
     replicates = values + rng.normal(0, 0.5, (2000, 3))
     assert rank_ranges(values, replicates) == [(1, 1), (2, 3), (2, 3)]
 
 
-def test_shared_samples_cancel_what_all_models_share():
+def test_shared_samples_cancel_common_variation():
     rng = np.random.default_rng(0)
     values = np.array([5.0, 4.9])
     replicates = values + rng.normal(0, 1, (2000, 1)) + rng.normal(0, 0.01, (2000, 2))
     assert rank_ranges(values, replicates) == [(1, 1), (2, 2)]
 
 
-def test_a_model_without_replicates_is_never_certain():
+def test_model_without_replicates_is_never_certain():
     values = np.array([9.0, 5.0, 1.0])
     replicates = np.tile(values, (50, 1))
     replicates[:, 0] = np.nan
@@ -31,7 +31,7 @@ def test_a_model_without_replicates_is_never_certain():
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.3])
-def test_the_range_holds_the_true_rank_as_often_as_it_says(gap):
+def test_rank_range_covers_the_true_rank(gap):
     """Four models of known means, normal noise: 95 % over 300 experiments, within 4 errors."""
     means = np.arange(4) * -gap
     held = 0

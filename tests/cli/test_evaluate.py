@@ -37,7 +37,7 @@ def test_our_model_is_the_default_and_needs_none_of_them(bos_model):
     assert options.batch_size == "4"
 
 
-def test_what_the_user_set_stays(tiny_model, tmp_path):
+def test_flags_that_the_user_set_are_kept(tiny_model, tmp_path):
     options = parsed(
         "--model", "hf", "--include_path", str(tmp_path), "--trust_remote_code",
         "--model_args", f"pretrained={tiny_model},add_bos_token=True,softmax_dtype=bfloat16",
@@ -171,7 +171,7 @@ def test_the_harness_cache_is_refused_for_token_ids(tiny_model, corpus_file):
     assert parsed(*flags, "infocap_custom").use_cache
 
 
-def test_a_models_own_seed_draws_no_sample(tiny_model):
+def test_the_seed_of_a_model_does_not_draw_a_sample(tiny_model):
     flags = ("--model_args", f"pretrained={tiny_model},seed=7")
     assert parsed(*flags).metadata["seed"] is None
     assert parsed(*flags, "--metadata", "seed=3").metadata["seed"] == 3

@@ -8,7 +8,7 @@ import pytest
 from infocap_tasks.cli.main import main
 
 
-def test_a_series_is_a_name_or_a_map(tmp_path, capsys):
+def test_series_is_a_name_or_a_map(tmp_path, capsys):
     assert main(["bias", "--published", "--series", "Qwen1.5", "--series", "Llama-3",
                  "--format", "csv"]) == 0  # fmt: skip
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
@@ -19,7 +19,7 @@ def test_a_series_is_a_name_or_a_map(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("suffix", ["json", "csv", "md", "txt"])
-def test_output_by_ending(tmp_path, capsys, suffix):
+def test_ending_of_the_output_chooses_the_format(tmp_path, capsys, suffix):
     path = tmp_path / f"bias.{suffix}"
     assert main(["bias", "--published", "-o", str(path)]) == 0
     assert not capsys.readouterr().out
@@ -30,7 +30,7 @@ def test_output_by_ending(tmp_path, capsys, suffix):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_format_goes_before_ending(tmp_path):
+def test_format_overrides_the_ending(tmp_path):
     path = tmp_path / "bias.txt"
     assert main(["bias", "--published", "--format", "json", "-o", str(path)]) == 0
     assert json.loads(path.read_text())
@@ -41,8 +41,8 @@ def test_format_goes_before_ending(tmp_path):
     [
         ([], "no results given"),
         (["nowhere"], "no such file or folder"),
-        (["--published", "--task", "x"], "there are infocap_mixed_reference"),
-        (["--published", "--regime", "harness"], "there are reference"),
+        (["--published", "--task", "x"], "choose from infocap_mixed_reference"),
+        (["--published", "--regime", "harness"], "choose from reference"),
         (["--published", "--series", "x"], "DeepSeek-V2"),
         (["--published", "--series", "x.csv"], "cannot be read"),
         (["--published", "-o", "bias.png"], "has no chart"),
@@ -86,13 +86,13 @@ def test_impossible_outputs_are_refused_before_anything_is_read(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_an_export_by_ending(tmp_path, capsys):
+def test_export_format_follows_the_ending(tmp_path, capsys):
     assert main(["export", "--published", "-o", str(tmp_path / "flat.parquet")]) == 0
     assert (tmp_path / "flat.parquet").read_bytes().startswith(b"PAR1")
     assert main(["export", "--published"]) == 0
     assert capsys.readouterr().out.startswith("series,model,task")
 
 
-def test_an_empty_folder_is_told_apart(tmp_path, capsys):
+def test_empty_folder_is_refused_with_the_command_that_fills_it(tmp_path, capsys):
     assert main(["bias", str(tmp_path)]) == 2
     assert "infocap eval --output_path" in capsys.readouterr().err

@@ -13,7 +13,7 @@ def checked(path):
     return check(FileCorpus(path, Fields()))
 
 
-def test_scripts():
+def test_script_of_a_character():
     characters = {"a": "Latin", "数": "Han", "の": "Hiragana", "カ": "Katakana", "한": "Hangul",
                   "д": "Cyrillic", "ن": "Arabic", "ह": "Devanagari", "က": "Burmese", "1": "digits",
                   "…": "punctuation", "+": "symbols", "🙂": "symbols", "\n": "white space",
@@ -21,7 +21,7 @@ def test_scripts():
     assert {character: script_of(character) for character in characters} == characters
 
 
-def test_what_a_corpus_holds(tmp_path):
+def test_the_report_counts_bytes_scripts_duplicates_and_faults(tmp_path):
     lines = [
         '{"text": "Some text that is long enough."}', '{"text": "数据压缩"}', "", "not JSON",
         '{"text": "Some text that is long enough."}', '{"text": "  "}', '{"body": 3}',
@@ -40,7 +40,7 @@ def test_what_a_corpus_holds(tmp_path):
     assert places == ["4", "6", "7", "8", "9"]
 
 
-def test_only_the_first_ten_faults_are_shown_and_the_status_is_1(tmp_path, capsys):
+def test_ten_faults_are_shown_and_the_exit_status_is_1(tmp_path, capsys):
     path = tmp_path / "c.jsonl"
     path.write_text('{"text": "fine text"}\n' + "{\n" * 25)
     assert main(["corpus", "check", str(path)]) == 1
@@ -51,7 +51,7 @@ def test_only_the_first_ten_faults_are_shown_and_the_status_is_1(tmp_path, capsy
     assert "and 15 more" in shown
 
 
-def test_a_good_corpus_is_0_also_as_json(tmp_path, capsys):
+def test_a_faultless_corpus_exits_with_status_0(tmp_path, capsys):
     path = write_jsonl(tmp_path / "c.jsonl", [{"body": f"text number {n}"} for n in range(9)])
     assert main(["corpus", "check", str(path), "--text_field", "body", "--format", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -59,7 +59,7 @@ def test_a_good_corpus_is_0_also_as_json(tmp_path, capsys):
     assert main(["corpus", "check", str(path)]) == 1
 
 
-def test_a_damaged_file_is_reported_with_what_came_before(tmp_path):
+def test_texts_before_the_damage_are_counted(tmp_path):
     path = tmp_path / "c.json"
     path.write_text('[{"text": "one text"}, {"text": "two')
     report = checked(path)
@@ -68,18 +68,18 @@ def test_a_damaged_file_is_reported_with_what_came_before(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["c.json", "c.jsonl", "c.jsonl.gz"])
-def test_a_fault_right_at_the_beginning_is_status_1_too(tmp_path, capsys, name):
+def test_a_fault_in_the_first_text_exits_with_status_1(tmp_path, capsys, name):
     (tmp_path / name).write_text('[{"text": 3}]' if name == "c.json" else '{"text": 3}')
     assert main(["corpus", "check", str(tmp_path / name)]) == 1
     assert "faulty         1" in capsys.readouterr().out
 
 
-def test_names_that_stand_twice_are_counted(tmp_path, capsys):
+def test_duplicate_document_names_are_counted(tmp_path, capsys):
     path = write_jsonl(tmp_path / "c.jsonl", [{"text": f"text {n}", "id": n % 3} for n in range(5)])
     assert main(["corpus", "check", str(path), "--corpus_id_field", "id"]) == 0
     assert "same names     2" in capsys.readouterr().out
 
 
-def test_what_is_no_corpus_is_status_2(tmp_path, capsys):
+def test_a_missing_file_exits_with_status_2(tmp_path, capsys):
     assert main(["corpus", "check", str(tmp_path / "none.jsonl")]) == 2
     assert "does not exist" in capsys.readouterr().err

@@ -105,7 +105,7 @@ def test_damaged_files_are_refused_in_one_line(tmp_path_factory, form, content, 
 
 
 @pytest.mark.parametrize("form", [".jsonl.gz", ".jsonl.zst", ".json", ".parquet"])
-def test_a_file_that_ends_too_early_never_passes_for_a_shorter_one(tmp_path, form):
+def test_a_truncated_file_is_refused_at_every_length(tmp_path, form):
     path, _ = write_form(tmp_path, form, [f"text number {n}" for n in range(50)])
     whole = path.read_bytes()
     for length in range(1, len(whole), max(1, len(whole) // 40)):
@@ -134,7 +134,7 @@ def test_a_file_that_ends_too_early_never_passes_for_a_shorter_one(tmp_path, for
         ("c", b"a", "its name does not tell its form"),
     ],
 )
-def test_what_is_no_such_file(tmp_path, name, content, complaint):
+def test_files_of_another_form_are_refused(tmp_path, name, content, complaint):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InfocapError, match=complaint):
         read(tmp_path / name)
@@ -191,7 +191,7 @@ def test_parquet_texts_must_be_strings(tmp_path):
             read(tmp_path / "c.parquet")
 
 
-def test_a_faulty_line_is_only_met_when_its_text_is_wanted(tmp_path):
+def test_a_faulty_line_raises_only_when_its_text_is_loaded(tmp_path):
     path = tmp_path / "c.jsonl"
     path.write_bytes(b'{"text": "a"}\nnot JSON\n{"text": "c"}\n')
     loads = list(read_texts(path, Fields()))
@@ -211,12 +211,13 @@ def test_one_line_of_50_MB(tmp_path):
 _READ_AND_TELL_MEMORY = """
 import resource, sys
 from pathlib import Path
+from infocap_tasks import InfocapError
 from infocap_tasks.corpora.formats import read_texts
 from infocap_tasks.corpora.text import Fields
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     sum(len(load().text) for load in read_texts(Path(sys.argv[1]), Fields()))
-except SystemExit as error:
+except InfocapError as error:
     print(error)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
@@ -255,7 +256,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     assert sizes[1] - sizes[0] < 20  # MB, for 90 MB more of text
 
 
-def test_where_an_array_is_wrong_not_where_it_ends(tmp_path, monkeypatch):
+def test_the_error_names_the_faulty_item_of_an_array(tmp_path, monkeypatch):
     """The error names the fault, though a fault looks like a value that is cut off."""
     monkeypatch.setattr(json_array, "_CHUNK_CHARACTERS", 50)
     good = ", ".join('{"text": "some text"}' for _ in range(100))
@@ -276,7 +277,7 @@ def test_a_dictionary_of_one_long_text_is_refused(tmp_path, monkeypatch):
         read(tmp_path / "c.parquet")
 
 
-def test_names_that_are_no_utf8_are_written_out(tmp_path):
+def test_file_names_that_are_not_utf8_are_escaped(tmp_path):
     """The harness writes them into its results, which would fail at the very end."""
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("the other thing")
     (text,) = read(tmp_path)
@@ -292,7 +293,7 @@ def test_document_names_are_strings_or_numbers(tmp_path, name):
         read(tmp_path / "c.jsonl", Fields("text", "id"))
 
 
-def test_a_link_that_leads_back_is_followed_once(tmp_path):
+def test_a_cyclic_link_is_followed_once(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "A.TXT").write_text("a text")
     (tmp_path / "b" / "back").symlink_to(tmp_path)

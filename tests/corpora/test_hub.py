@@ -88,7 +88,7 @@ def test_a_broken_connection_is_resumed_where_it_broke(hub, fetch):
     assert hub.downloads() == [None, f"bytes={2 * 10 * 2**20}-"]
 
 
-def test_a_body_that_ends_early_is_no_corpus(hub, fetch):
+def test_a_truncated_download_is_refused_and_not_cached(hub, fetch):
     hub.commit(REPOSITORY, {FILE: TEXTS})
     hub.lies_about_size = True
     complaint = fetch()
@@ -135,7 +135,7 @@ def test_a_private_repository_needs_the_token(hub, fetch):
     assert content(fetch(HF_TOKEN="hf_secret")[0]) == TEXTS
 
 
-def test_without_a_route_a_cached_file_just_works(hub, fetch):
+def test_a_cached_file_is_read_without_a_network(hub, fetch):
     commit = hub.commit(REPOSITORY, {FILE: TEXTS})
     path, _ = fetch()
     nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9"}

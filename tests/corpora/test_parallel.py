@@ -23,7 +23,7 @@ def passages(name):
     return {record["id"]: record["text"] for record in map(json.loads, lines)}
 
 
-def test_there_is_a_file_and_a_task_a_language_and_one_for_code():
+def test_each_language_and_code_has_a_file_and_a_task():
     assert {path.stem for path in FOLDER.glob("*.jsonl")} == {*SCRIPTS, "code"}
     index = task_manager().match_tasks(["infocap_parallel*"])
     assert set(index) == {

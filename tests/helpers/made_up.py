@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from infocap_tasks.metrics import METRICS, DocumentScore, aggregate
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 
 def documents(
@@ -94,4 +94,11 @@ def write_results(folder: Path, run: Run) -> Path:
     }
     path = folder / f"results_{run.model}_{run.task}_{run.max_tokens}_{run.corpus_sha256}.json"
     path.write_text(json.dumps(content))
+    return path
+
+
+def save_content(folder: Path, content: object, name: str = "results_x.json") -> Path:
+    """A file of this JSON, or of this text as it is."""
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path

@@ -57,7 +57,7 @@ def test_a_byte_tokenizer_has_exactly_8_bits_a_token(byte_json):
     assert row.tokens_per_second > 0
 
 
-def test_sums_come_first_over_all_batches(o200k):
+def test_ratios_are_of_sums_over_all_batches(o200k):
     loaded = load(o200k)
     many = [text._replace(document_id=str(n)) for n in range(50) for text in DOCUMENTS]
     row = measure(loaded, "texts", iter(many))
@@ -86,7 +86,7 @@ def test_sentencepiece_on_any_text_agrees_with_one_text_at_a_time(texts):
         assert row.round_trip.startswith(f"{differing[0].document_id}: at character ")
 
 
-def test_a_lossy_tokenizer_is_told_by_its_first_text_that_differs(lossy_json):
+def test_round_trip_names_the_first_text_that_differs(lossy_json):
     fine = Text("the of", "t:8", "fine")
     row = measure(load(lossy_json), "texts", [fine, *DOCUMENTS])
     assert row.round_trip == "0: at character 0 'The theory o' comes back as 'the [UNK] of'"
@@ -96,7 +96,7 @@ def test_a_lossy_tokenizer_is_told_by_its_first_text_that_differs(lossy_json):
     assert (share.num_tokens, share.single_byte_token_share) == (4, 0.5)
 
 
-def test_text_that_is_only_longer_or_shorter_is_told_too(lossy_json):
+def test_round_trip_names_a_text_that_lost_its_end(lossy_json):
     assert measure(load(lossy_json), "c", [Text("the\n", "", "a")]).round_trip == (
         "a: at character 3 '\\n' comes back as ''"
     )
@@ -142,7 +142,7 @@ def test_the_command_takes_the_parallel_texts_by_default(byte_json, capsys):
     assert {row["round_trip"] for row in rows} == {"yes"}
 
 
-def test_parallel_passages_go_by_their_ids(lossy_json, capsys):
+def test_parallel_passages_are_named_by_their_ids(lossy_json, capsys):
     assert main(["tokenizers", lossy_json, "--format", "csv"]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     assert {row["round_trip"].partition(":")[0] for row in rows[:10]} == {"01-news"}

@@ -49,7 +49,7 @@ def test_tokenizer_json_as_the_library_reads_it(tmp_path):
     assert loaded.decode(ids) == "the é"
 
 
-def test_byte_level_is_seen_behind_any_number_of_other_parts(tmp_path):
+def test_byte_level_is_recognised_among_other_parts(tmp_path):
     tokenizer = byte_tokenizer(merges=True).backend_tokenizer
     others = [pre_tokenizers.Split(Regex(f"{'x' * 200}{i}"), "isolated") for i in range(9)]
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*others, tokenizer.pre_tokenizer])
@@ -61,7 +61,7 @@ def test_byte_level_is_seen_behind_any_number_of_other_parts(tmp_path):
     assert bytes_of(loaded, ids) == [False, True, True, True]
 
 
-def test_parts_written_in_python_tell_no_bytes(tiny_model, monkeypatch):
+def test_single_bytes_are_unknown_for_parts_written_in_python(tiny_model, monkeypatch):
     tokenizer = byte_tokenizer()
     custom = pre_tokenizers.PreTokenizer.custom(object())
     tokenizer.backend_tokenizer.pre_tokenizer = custom
@@ -106,7 +106,7 @@ def test_byte_fallback_tokens_are_single_bytes(tmp_path):
     assert bytes_of(loaded, ids) == [False, True, True, *[True] * 4]  # ▁the, ▁, t, four bytes
 
 
-def test_a_slow_tokenizer_works_but_tells_no_bytes(tmp_path):
+def test_a_slow_tokenizer_works_without_single_bytes(tmp_path):
     ByT5Tokenizer().save_pretrained(tmp_path)
     loaded = load(str(tmp_path))
     assert loaded.encode_batch(["hé"]) == [[107, 198, 172]]
@@ -219,7 +219,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_file_says_in_one_line_what_it_is_not(tmp_path, name):
+def test_a_file_that_is_no_tokenizer_is_refused_in_one_line(tmp_path, name):
     content, complaint = WRONG[name]
     (tmp_path / name).write_bytes(content)
     assert_refused(str(tmp_path / name), complaint)
@@ -233,7 +233,7 @@ def assert_refused(name, complaint):
     assert complaint in line
 
 
-def test_real_files_cut_short_are_refused(tmp_path):
+def test_truncated_tokenizer_files_are_refused(tmp_path):
     for source, name, complaint in [
         (SMOLLM2_GGUF, "cut.gguf", "not a whole one with a tokenizer"),
         (MISTRAL_SENTENCEPIECE, "cut.model", "nor a SentencePiece model"),
@@ -258,7 +258,7 @@ def test_a_missing_package_is_named_with_its_extra(o200k, monkeypatch, package):
         assert_refused("o200k_base", "needs the package tiktoken")
 
 
-def test_what_is_not_there_is_refused(tmp_path, monkeypatch):
+def test_missing_tokenizers_are_refused(tmp_path, monkeypatch):
     assert_refused("./none.json", "no such file or folder")
     assert_refused("none.gguf", "no such file or folder")
     assert_refused("nobody/nothing", "the hub does not give it")

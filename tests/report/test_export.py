@@ -8,8 +8,9 @@ from helpers.made_up import documents, run_of, write_results
 from infocap_tasks.cli.main import main
 from infocap_tasks.metrics import METRICS
 from infocap_tasks.report.export import Evaluator, every_eval_ever, faults, flat_rows, public_id
-from infocap_tasks.results.provenance import Provenance
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
+from infocap_tasks.results.read import read_runs
+from infocap_tasks.results.run import Provenance
 
 US = Evaluator("Some Lab", "third_party")
 
@@ -31,7 +32,7 @@ def result_of(content, metric):
     return result
 
 
-def test_a_record_says_unit_direction_error_and_parameters():
+def test_record_holds_unit_direction_error_and_parameters():
     content = every_eval_ever(known_run(), US, now=1_900_000_000).content
     assert len(content["evaluation_results"]) == len(METRICS)
     bits = result_of(content, "bits_per_byte")
@@ -53,7 +54,7 @@ def test_a_record_says_unit_direction_error_and_parameters():
     assert content["retrieved_timestamp"] == "1900000000"
 
 
-def test_a_run_always_gets_the_same_path_and_others_another():
+def test_path_depends_on_the_run_alone():
     first, again = (every_eval_ever(known_run(), US).path for _ in range(2))
     assert first == again
     assert first != every_eval_ever(known_run(max_tokens=512), US).path
@@ -71,11 +72,21 @@ def test_a_run_always_gets_the_same_path_and_others_another():
         ("/x/a b:c", "local/a_b_c"),
     ],
 )
-def test_paths_of_this_machine_are_not_told(given, shown):
-    assert public_id(Provenance(given, infocap={"regime": "harness"})) == shown
+def test_model_id_hides_paths_of_this_machine(given, shown):
+    assert public_id(known_run(provenance=Provenance(given))) == shown
 
 
-def test_published_rows_are_no_evaluations_of_ours(tmp_path, capsys):
+def test_export_of_a_run_whose_file_has_moved_keeps_its_model_id(tmp_path):
+    path = write_results(tmp_path, known_run())
+    (run,) = read_runs([path]).runs
+    path.rename(tmp_path / "elsewhere.json")
+    (row,) = flat_rows([run])
+    assert (row["model_id"], row["backend"]) == ("lab/m-1B", "infocap-hf")
+    assert row["source"] == path.name
+    assert every_eval_ever(run, US).content["model_info"]["id"] == "lab/m-1B"
+
+
+def test_published_rows_are_not_among_the_records(tmp_path, capsys):
     arguments = ["--published", "--format", "every_eval_ever", "-o", str(tmp_path / "records")]
     assert main(["export", *arguments]) == 2
     assert "choose --format csv or parquet" in capsys.readouterr().err
@@ -86,7 +97,7 @@ def test_published_rows_are_no_evaluations_of_ours(tmp_path, capsys):
     assert json.loads(path.read_text())["model_info"]["name"] == "m-1B"
 
 
-def test_records_are_valid_by_the_package_s_own_schema_and_checks(tmp_path):
+def test_records_pass_the_checks_of_every_eval_ever(tmp_path):
     """As its validator runs them on a submission: schema, bounds, identity and path."""
     pytest.importorskip("every_eval_ever", reason="pip install every-eval-ever (Python 3.12)")
     from every_eval_ever.validator.validation_core import validate_aggregate
@@ -101,7 +112,7 @@ def test_records_are_valid_by_the_package_s_own_schema_and_checks(tmp_path):
         assert (report.errors, report.warnings) == ([], [])
 
 
-def test_faults_are_found():
+def test_faults_are_those_of_the_schema():
     pytest.importorskip("every_eval_ever", reason="pip install every-eval-ever (Python 3.12)")
     content = every_eval_ever(known_run(), US).content
     del content["model_info"]
@@ -115,7 +126,7 @@ def test_parquet_reads_back_in_full_precision(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["flat.parquet"]
 
 
-def test_parquet_has_the_same_types_whatever_is_known(tmp_path):
+def test_parquet_types_do_not_depend_on_what_is_known(tmp_path):
     """Also of columns that are empty, or hold whole numbers only."""
     schemas = []
     for number, fields in enumerate(
@@ -135,14 +146,7 @@ def test_parquet_has_the_same_types_whatever_is_known(tmp_path):
     assert types["dtype"] == types["corpus_sha256"] == "string"
 
 
-def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    target = str(tmp_path / "flat.parquet")
-    assert main(["export", "--published", "--format", "parquet", "-o", target]) == 2
-    assert 'pip install "infocap-tasks[export]"' in capsys.readouterr().err
-
-
-def test_without_every_eval_ever_it_says_that_nothing_was_checked(tmp_path, monkeypatch, capsys):
+def test_output_says_so_if_nothing_was_validated(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "every_eval_ever.schema", None)
     results = str(write_results(tmp_path, known_run()))
     target = tmp_path / "records"
@@ -151,7 +155,7 @@ def test_without_every_eval_ever_it_says_that_nothing_was_checked(tmp_path, monk
     assert len(list(target.rglob("*.json"))) == 1
 
 
-def test_what_cannot_be_written_is_said_in_one_line(tmp_path, capsys):
+def test_unwritable_output_is_one_line(tmp_path, capsys):
     assert main(["export", "--published", "--format", "parquet"]) == 2
     nowhere = str(tmp_path / "no" / "flat.parquet")
     assert main(["export", "--published", "--format", "parquet", "-o", nowhere]) == 2

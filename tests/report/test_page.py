@@ -11,7 +11,7 @@ from infocap_tasks.analysis.leaderboard import boards
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.page.chart import runtime
 from infocap_tasks.report.page.render import page
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 NASTY = "</script><img src=x onerror=window.hacked=1>\"'&\u2028"
 BITS = [300.0, 320.0, 280.0, 310.0]

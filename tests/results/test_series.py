@@ -1,7 +1,7 @@
 import pytest
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 from infocap_tasks.results.series import read_series_map, series_of
 
 
@@ -35,11 +35,11 @@ def test_published_models_are_in_their_published_series(run):
         ("7B", "7B"),
     ],
 )
-def test_series_by_name(model, series):
+def test_series_follows_from_the_name(model, series):
     assert series_of(model) == series
 
 
-def test_a_map_overrides(tmp_path):
+def test_map_overrides_the_rules(tmp_path):
     path = tmp_path / "map.csv"
     path.write_text("model,series,remark\nQwen3-8B-Base,Ours,x\nlab/a-1B,Theirs,\n")
     overrides = read_series_map(str(path))
@@ -49,7 +49,7 @@ def test_a_map_overrides(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["model\nx\n", "model,series\nx,\n", None])
-def test_a_map_that_cannot_be_used(tmp_path, content):
+def test_faulty_map_is_refused(tmp_path, content):
     path = tmp_path / "map.csv"
     if content is not None:
         path.write_text(content)

@@ -45,7 +45,7 @@ def test_cut_is_the_longest_prefix_that_fits(name, text, max_tokens):
 
 @given(many=st.lists(texts, min_size=1, max_size=12), max_tokens=st.integers(20, 40))
 @settings(max_examples=30, deadline=None)
-def test_texts_that_are_cut_together_are_cut_as_alone(many, max_tokens):
+def test_cutting_in_a_batch_equals_cutting_alone(many, max_tokens):
     many = [Text("x" + text + "y", "test", str(n)) for n, text in enumerate(many)]
     for tokenizer in TOKENIZERS.values():
         together = cut_all(many, tokenizer, max_tokens)
@@ -54,7 +54,7 @@ def test_texts_that_are_cut_together_are_cut_as_alone(many, max_tokens):
 
 @pytest.mark.parametrize("text", ["数据压缩" * 40, "🙂" * 100, "नमस्ते " * 50])
 @pytest.mark.parametrize("max_tokens", range(20, 32))
-def test_a_cut_inside_a_character_gives_it_up(text, max_tokens):
+def test_a_split_character_is_left_out(text, max_tokens):
     document = cut(Text(text, "test", "7"), TOKENIZERS["bytes"], max_tokens)
     assert text.startswith(document.text)
     assert "\ufffd" not in document.text
@@ -67,7 +67,7 @@ def test_a_short_text_is_whole():
     assert document == ("naïve", 6, 6, True)
 
 
-def test_only_a_first_part_of_a_long_text_is_tokenised_and_it_is_enough():
+def test_cutting_a_first_part_equals_cutting_the_whole_text():
     text = " " * 4000 + "the end " * 20_000
     tokenizer = TOKENIZERS["merges"]
     assert cut(Text(text, "t", "7"), tokenizer, 32) == cut(
@@ -97,6 +97,6 @@ def test_unusable_texts_are_named(text, complaint):
         cut(Text(text, "my.jsonl:7", "7"), TOKENIZERS["bytes"], 64)
 
 
-def test_a_first_character_that_does_not_fit_is_an_error():
+def test_a_first_character_of_too_many_tokens_is_refused():
     with pytest.raises(InfocapError, match="first character"):
         cut(Text("🙂🙂", "my.jsonl:7", "7"), TOKENIZERS["bytes"], 3)

@@ -30,7 +30,7 @@ def test_metrics_are_known_to_the_harness_by_name():
         assert get_metric_aggregation(name) is get_aggregation(name)
 
 
-def test_a_task_of_ones_own_may_list_some_metrics(custom, tmp_path):
+def test_a_users_task_may_list_some_metrics(custom, tmp_path):
     from lm_eval.tasks import TaskManager
 
     from infocap_tasks.paths import task_configs_dir
@@ -70,7 +70,7 @@ def test_requests_are_the_scored_strings(custom):
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
-def test_ranks_share_the_documents_and_nothing_is_cut_twice(custom, world_size):
+def test_ranks_share_the_documents_and_each_is_cut_once(custom, world_size):
     seen = []
     for rank in range(world_size):
         task = load_task(**custom)
@@ -98,7 +98,7 @@ def test_samples_are_chosen_as_the_harness_does(custom):
         list(task.doc_iterator(samples=[1, 4, 9]))
 
 
-def test_metrics_of_the_harness_may_stand_beside_ours(custom, tmp_path):
+def test_metrics_of_the_harness_work_beside_ours(custom, tmp_path):
     names = ["byte_perplexity", "bits_per_byte", "information_capacity"]
     task = load_task(**custom)
     config = task.config.to_dict() | {"metric_list": [{"metric": name} for name in names]}
@@ -123,7 +123,7 @@ def test_metrics_of_the_harness_may_stand_beside_ours(custom, tmp_path):
         ({"pretrained": "./none"}, "no such file or folder"),
     ],
 )
-def test_wrong_metadata(custom, metadata, complaint):
+def test_unusable_metadata_is_refused(custom, metadata, complaint):
     with pytest.raises(InfocapError, match=complaint):
         load_task(**custom | metadata)
 
@@ -172,7 +172,7 @@ def test_a_second_bos_is_refused(bos_model, corpus_file):
         ("float32", "float16", "float16", True),
     ],
 )
-def test_a_coarse_softmax_is_warned_of_and_recorded(
+def test_a_low_precision_softmax_is_recorded_with_a_warning(
     custom, caplog, monkeypatch, dtype, softmax_dtype, recorded, warns
 ):
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
@@ -189,13 +189,13 @@ def test_a_coarse_softmax_is_warned_of_and_recorded(
         ({"system_instruction": "Be brief."}, "--system_instruction"),
     ],
 )
-def test_options_that_would_make_numbers_wrong(custom, option, complaint):
+def test_harness_options_that_falsify_numbers_are_refused(custom, option, complaint):
     with pytest.raises(InfocapError, match=complaint):
         load_task(**custom).build_all_requests(**option)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_loglikelihood_that_is_no_number_names_the_document(custom, corpus_file, value):
+def test_a_non_finite_loglikelihood_names_the_document(custom, corpus_file, value):
     task = load_task(**custom)
     doc = requests(task)[2].doc
     with pytest.raises(InfocapError, match=rf"{corpus_file}:3: its log-likelihood is"):

@@ -108,7 +108,7 @@ def test_infocap_hf_is_exact(models, tmp_path, name, kind):
 
 @pytest.mark.parametrize("kind", TEXTS)
 @pytest.mark.parametrize("name", ["merges", "adds_bos"])
-def test_other_backends_come_as_near_as_strings_allow(models, tmp_path, name, kind):
+def test_other_backends_are_exact_up_to_the_cut_string(models, tmp_path, name, kind):
     """Exact where the cut falls between characters; else a few tokens of 48 are left out."""
     corpus = write_jsonl(tmp_path / "c.jsonl", [{"text": text} for text in TEXTS[kind]])
     values, _ = evaluate(models[name], corpus, backend="hf", batch_size=1)
@@ -119,7 +119,7 @@ def test_other_backends_come_as_near_as_strings_allow(models, tmp_path, name, ki
     assert values["nll_bits_per_token"] == pytest.approx(nll, abs=1e-4 if is_exact else 0.4)
 
 
-def test_each_regime_has_its_own_answers_in_one_cache(models, tmp_path):
+def test_the_cache_keeps_answers_of_both_regimes_apart(models, tmp_path):
     """The padded vocabulary changes the probabilities, so the answers must be kept apart."""
     corpus = write_jsonl(tmp_path / "c.jsonl", [{"text": text} for text in TEXTS["chinese"]])
     folder = models["padded_vocabulary"]
@@ -144,7 +144,7 @@ def test_each_regime_has_its_own_answers_in_one_cache(models, tmp_path):
 
 @given(many=st.lists(texts, min_size=1, max_size=5), max_tokens=st.integers(4, 40))
 @settings(max_examples=40, deadline=None)
-def test_cutting_against_the_tokenizer_itself(many, max_tokens):
+def test_cut_reference_equals_truncation_by_the_tokenizer(many, max_tokens):
     for tokenizer, _ in MODELS.values():
         documents = cut_reference([Text("x" + t, "t", "1") for t in many], tokenizer, max_tokens)
         for text, document in zip(many, documents, strict=True):
@@ -156,7 +156,7 @@ def test_cutting_against_the_tokenizer_itself(many, max_tokens):
             assert document.is_whole is (len(ids) <= max_tokens)
 
 
-def test_a_long_text_is_cut_by_its_first_part_as_by_the_whole():
+def test_cut_reference_of_a_first_part_equals_that_of_the_whole():
     text = "the other " * 200 + "数据压缩与预测 " * 3000 + " " * 9000 + "then the end. " * 2000
     for tokenizer, _ in MODELS.values():
         (document,) = cut_reference([Text(text, "t", "1")], tokenizer, LENGTH)
@@ -171,7 +171,7 @@ def test_texts_of_exactly_L_ids_are_not_shorter(models, tmp_path):
     assert infocap["corpus"]["num_documents_shorter_than_max_tokens"] == 1
 
 
-def test_what_was_scored_is_told_and_needs_no_metadata_of_the_backend(models, tmp_path):
+def test_results_say_whether_ids_or_strings_were_scored(models, tmp_path):
     """By the Python API `takes_token_ids` may be missing: the ids are scored all the same."""
     corpus = write_jsonl(tmp_path / "c.jsonl", [{"text": text} for text in TEXTS["chinese"]])
     folder = models["padded_vocabulary"]
@@ -184,14 +184,14 @@ def test_what_was_scored_is_told_and_needs_no_metadata_of_the_backend(models, tm
     assert infocap["scored_as"] == ["strings"]
 
 
-def test_ids_travel_with_the_text():
+def test_copies_of_a_token_text_keep_its_ids():
     text = TokenText("the other", (1,), (2, 3), 100)
     for copied in (pickle.loads(pickle.dumps(text)), copy.deepcopy(text)):
         assert (copied, copied.context_ids, copied.token_ids) == (text, (1,), (2, 3))
         assert copied.vocabulary_size == 100
 
 
-def test_what_the_protocol_cannot_take(models, tmp_path):
+def test_texts_and_models_outside_the_protocol_are_refused(models, tmp_path):
     single = write_jsonl(tmp_path / "single.jsonl", [{"text": "a"}])
     with pytest.raises(InfocapError, match=r"single.jsonl:1: the text encodes to 1 token"):
         evaluate(models["merges"], single)

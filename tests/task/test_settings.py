@@ -153,7 +153,7 @@ def test_the_tokenizer_is_the_given_one_else_that_of_the_model():
     assert served.backend.is_served
 
 
-def test_what_is_said_of_the_backend():
+def test_facts_of_the_backend():
     def backend(**metadata):
         return parse(**metadata).backend
 

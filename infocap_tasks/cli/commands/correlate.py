@@ -1,38 +1,35 @@
 """``infocap correlate``: information capacity beside benchmark scores."""
 
 import argparse
-from collections.abc import Sequence
 
 from infocap_tasks.analysis.correlate import (
     LEAST_DEGREES,
     LEAST_MODELS,
-    Correlation,
     correlate,
     scores_by_benchmark,
 )
-from infocap_tasks.cli.options import add_results, comparing, emit, select_runs
-from infocap_tasks.cli.output import add_output, draws
+from infocap_tasks.cli.commands import new_command
+from infocap_tasks.cli.options import add_results, comparing, select_runs
+from infocap_tasks.cli.output import add_output, deliver, draws
+from infocap_tasks.report.correlate import correlation_answer
 from infocap_tasks.report.figures import style
 from infocap_tasks.report.figures.benchmarks import benchmarks_figure
 from infocap_tasks.report.tables import RENDERERS
 
 _DESCRIPTION = f"""\
-Pearson's, Spearman's and Kendall's coefficient of information capacity, bits per byte and log2 N
-with each benchmark that stands beside the runs, and with the benchmarks' mean: over all models, and
-within series, where each series' mean is taken off both. Intervals (95 %) are percentiles of a
-bootstrap over models, which takes the series' means off each sample anew; {LEAST_MODELS} models at
-least, and for an interval within series {LEAST_DEGREES} more models than series. Scored in one go
-by `infocap eval --tasks infocap_local,arc_easy,hellaswag`.
+Correlate information capacity, bits per byte and log2 N with each benchmark whose scores are in the
+results, and with the mean of the benchmarks: Pearson's, Spearman's and Kendall's coefficients over
+all models, and within series, after subtracting the mean of each series from both sides. The 95 %
+intervals are percentiles of a bootstrap over models, which subtracts the means of each sample's
+series again. At least {LEAST_MODELS} models are needed, and for an interval within series
+{LEAST_DEGREES} more models than series. To score both in one run:
+`infocap eval --tasks infocap_local,arc_easy,hellaswag`.
 """
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register the command."""
-    parser = commands.add_parser(
-        "correlate",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_command(commands, "correlate", _DESCRIPTION, run)
     add_results(parser)
     parser.add_argument(
         "--benchmarks",
@@ -41,29 +38,16 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help=f"only these (default: all that {LEAST_MODELS} models have)",
     )
     add_output(parser, list(RENDERERS), chart="draws the scores over information capacity")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Correlate and print, or draw; the exit status is 1 where a file was left out."""
+    """Correlate and print, and draw if asked; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
-    runs = comparing(selection.runs)
+    runs = comparing(selection.runs).runs
     found = correlate(runs, options.benchmarks)
     if draws(options):
         with style.drawing():
             figure = benchmarks_figure(runs, scores_by_benchmark(runs, options.benchmarks))
             style.save(figure, options.output)
-    rows = [row._asdict() for row in found]
-    shown = [{name: row[name] for name in row if name != "note"} for row in rows]
-    emit(options, rows, _lines(found), shown=shown)
+    deliver(options, correlation_answer(found).render)
     return selection.status
-
-
-def _lines(found: Sequence[Correlation]) -> list[str]:
-    notes = dict.fromkeys(note for row in found if row.note for note in row.note.split("; "))
-    lines = [f"{note[0].upper()}{note[1:]}." for note in notes]
-    if not any(row.within_series for row in found):
-        lines.append(
-            f"Nothing within series: fewer than {LEAST_MODELS} models share theirs with another."
-        )
-    return lines

@@ -3,36 +3,33 @@
 import argparse
 
 from infocap_tasks.analysis.compare import explain
-from infocap_tasks.cli.commands.compare import add_pair, select_pair, show
-from infocap_tasks.cli.output import add_output, draws
+from infocap_tasks.cli.commands import new_command
+from infocap_tasks.cli.options import add_pair, select_pair
+from infocap_tasks.cli.output import add_output, deliver, draws
+from infocap_tasks.report.compare import comparison_answer
 from infocap_tasks.report.tables import RENDERERS
 
 _DESCRIPTION = """\
-How much of the difference in information capacity between run A and run B comes from the tokenizer
-(text size C), from prediction (bits per byte), from cost (FLOPs N), and from the bias b where it
-differs. A part is a Shapley value: what changing the factor from B's value to A's adds, averaged
-over all orders of changing them; the parts sum to the difference. The same table as
+Explain how much of the difference in information capacity between run A and run B comes from the
+tokenizer (text size C), from prediction (bits per byte), from cost (FLOPs N), and from the bias b
+if it differs. A part is a Shapley value: what changing the factor from B's value to A's adds,
+averaged over all orders of changing them; the parts sum to the difference. The table is that of
 `infocap compare`, also for results without documents, and -o draws it as a waterfall.
 """
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register the command."""
-    parser = commands.add_parser(
-        "explain",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_command(commands, "explain", _DESCRIPTION, run)
     add_pair(parser)
     add_output(parser, list(RENDERERS), chart="draws a waterfall")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Explain, print and draw; the exit status is 1 where a file was left out."""
-    a, b, status = select_pair(options)
+    """Explain and print, and draw if asked; the exit status is 1 if a file was left out."""
+    (a, b), status = select_pair(options)
     comparison = explain(a, b)
-    show(options, a, b, comparison)
+    deliver(options, comparison_answer(a, b, comparison).render)
     if draws(options):
         from infocap_tasks.report.figures.explain import waterfall
         from infocap_tasks.report.figures.style import save

@@ -2,7 +2,6 @@
 
 import argparse
 
-from infocap_tasks.analysis.comparable import remarks
 from infocap_tasks.analysis.leaderboard import SORTABLE, boards
 from infocap_tasks.cli.options import add_results, say, select_runs
 from infocap_tasks.cli.output import add_output, deliver
@@ -45,8 +44,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Rank, then print or write; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
-    for line in remarks(selection.runs):
-        say(line)
     ranked = boards(selection.runs, options.sort)
+    for board in ranked:
+        for line in board.group.remarks:
+            say(line)
     deliver(options, lambda name: RENDERERS[name](ranked))
     return selection.status

@@ -2,7 +2,7 @@
 
 import argparse
 
-from infocap_tasks.cli.options import add_results, comparing, say, select_runs
+from infocap_tasks.cli.options import add_results, say, select_runs
 from infocap_tasks.cli.output import add_output
 from infocap_tasks.report.figures.plots import FIGURES
 from infocap_tasks.report.figures.style import save
@@ -32,10 +32,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Draw and write the figure; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
-    # FLOPs are those of each model by itself, whatever it was scored on.
-    runs = selection.runs if options.figure == "flops" else comparing(selection.runs)
-    plot = FIGURES[options.figure](runs)
+    plot = FIGURES[options.figure](selection.runs)
     save(plot.figure, options.output)
-    if plot.left_out:
-        say(plot.left_out)
+    for remark in plot.remarks:
+        say(remark)
     return selection.status

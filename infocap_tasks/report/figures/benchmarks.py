@@ -8,7 +8,7 @@ from infocap_tasks.report.figures.axes import SMALL, WIDTH_INCHES, clean_axes
 from infocap_tasks.report.figures.labels import Label, place_labels
 from infocap_tasks.report.figures.style import drawing, new_figure
 from infocap_tasks.report.looks import Look, looks
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from infocap_tasks.analysis.compare import Comparison, Part
 from infocap_tasks.report.figures.axes import clean_axes
 from infocap_tasks.report.figures.style import drawing, new_figure
 from infocap_tasks.report.looks import COLOURS, INK, LINE, SOFT_INK
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""Figures by name: from runs to a figure, and a sentence on what it leaves out.
+"""Figures by name: from runs to a figure, and remarks on what it assumes and leaves out.
 
 All of them take comparable runs, except ``flops``, which shows each model by itself.
 """
@@ -6,51 +6,53 @@ All of them take comparable runs, except ``flops``, which shows each model by it
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from infocap_tasks.analysis.comparable import require_comparable
 from infocap_tasks.analysis.correlate import scores_by_benchmark
-from infocap_tasks.analysis.leaderboard import Board, boards
+from infocap_tasks.analysis.leaderboard import Board, board_of
 from infocap_tasks.report.figures import frontier, series
 from infocap_tasks.report.figures.benchmarks import benchmarks_figure
 from infocap_tasks.report.figures.capacity import capacity_figure
 from infocap_tasks.report.figures.flops import Counted, flops_figure
-from infocap_tasks.results.provenance import provenance_of
-from infocap_tasks.results.read import Run
+from infocap_tasks.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 class Plot(NamedTuple):
-    """A figure, and a sentence on what it leaves out, empty if nothing."""
+    """A figure, and a line for each thing that it assumes or leaves out."""
 
     figure: "Figure"
-    left_out: str = ""
+    remarks: Sequence[str] = ()
 
 
 def _capacity(runs: Sequence[Run]) -> Plot:
-    return Plot(capacity_figure(_board(runs)))
+    board = _board(runs)
+    return Plot(capacity_figure(board), board.group.remarks)
 
 
 def _frontier(runs: Sequence[Run]) -> Plot:
     board = _board(runs)
     left_out = _left_out("models whose C and H are not known", frontier.left_out(board))
-    return Plot(frontier.frontier_figure(board), left_out)
+    return Plot(frontier.frontier_figure(board), [*board.group.remarks, *left_out])
 
 
 def _series(runs: Sequence[Run]) -> Plot:
     board = _board(runs)
-    return Plot(series.series_figure(board), _left_out("series of one model", series.alone(board)))
+    left_out = _left_out("series of one model", series.alone(board))
+    return Plot(series.series_figure(board), [*board.group.remarks, *left_out])
 
 
 def _flops(runs: Sequence[Run]) -> Plot:
-    return Plot(
-        flops_figure(
-            [Counted(r.model, r.flops_per_token, provenance_of(r).flop_breakdown) for r in runs]
-        )
-    )
+    # FLOPs are those of each model by itself, whatever it was scored on.
+    counted = [Counted(r.model, r.flops_per_token, r.provenance.flop_breakdown) for r in runs]
+    return Plot(flops_figure(counted))
 
 
 def _benchmarks(runs: Sequence[Run]) -> Plot:
-    return Plot(benchmarks_figure(runs, scores_by_benchmark(runs)))
+    group = require_comparable(runs)
+    figure = benchmarks_figure(group.runs, scores_by_benchmark(group.runs))
+    return Plot(figure, group.remarks)
 
 
 FIGURES: Mapping[str, Callable[[Sequence[Run]], Plot]] = {
@@ -63,12 +65,11 @@ FIGURES: Mapping[str, Callable[[Sequence[Run]], Plot]] = {
 
 
 def _board(runs: Sequence[Run]) -> Board:
-    (board,) = boards(runs)
-    return board
+    return board_of(require_comparable(runs))
 
 
-def _left_out(what: str, names: Sequence[str]) -> str:
+def _left_out(what: str, names: Sequence[str]) -> list[str]:
     if not names:
-        return ""
+        return []
     shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-    return f"left out: {len(names)} {what} ({shown})"
+    return [f"left out: {len(names)} {what} ({shown})"]

@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infocap_tasks import __version__
-from infocap_tasks.analysis.comparable import Comparable, assumption
+from infocap_tasks.analysis.comparable import Comparable
 from infocap_tasks.analysis.leaderboard import Board, record
 from infocap_tasks.report.leaderboard import UNKNOWN, Column, known_columns
 from infocap_tasks.report.looks import Look, looks
@@ -75,7 +75,7 @@ def _view(board_id: str, board: Board) -> _View:
         id=board_id,
         board=board,
         terms=_terms(board.shared),
-        assumption=assumption([row.run for row in board.rows]),
+        assumption=board.group.assumption,
         looks=looks(_series(board)),
         capacity_summary=capacity_summary(board),
         frontier_summary=frontier_summary(board),

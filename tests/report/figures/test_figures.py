@@ -17,7 +17,7 @@ from infocap_tasks.report.figures.frontier import frontier_figure, left_out
 from infocap_tasks.report.figures.labels import Label, place_labels
 from infocap_tasks.report.figures.series import alone, series_figure
 from infocap_tasks.report.figures.style import new_figure
-from infocap_tasks.results.read import published_runs
+from infocap_tasks.results.published import published_runs
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,78 @@
+"""The difference of two runs in words: its parts as a table, the difference below it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from infocap_tasks.analysis.compare import Comparison, Factors
+from infocap_tasks.report.answer import Answer
+from infocap_tasks.report.tables import without_empty_columns
+from infocap_tasks.results.run import Run
+
+TOTAL = "difference"
+
+
+def comparison_answer(a: Run, b: Run, comparison: Comparison) -> Answer:
+    """The answer of ``compare`` and ``explain``."""
+    rows = _rows(comparison)
+    record = {
+        "run_a": _about(a, comparison.capacity_a),
+        "run_b": _about(b, comparison.capacity_b),
+        "difference": comparison.difference,
+        "interval": comparison.interval,
+        "probability": comparison.probability,
+        "num_documents": comparison.num_documents,
+        "parts": rows[:-1],
+    }
+    return Answer(rows, _lines(a, b, comparison), record, without_empty_columns(rows))
+
+
+def _rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """A row for each factor, and one for IC and the difference that the parts sum to."""
+    rows = [
+        {
+            "source": part.source,
+            "factor": factor,
+            "run_a": part.a,
+            "run_b": part.b,
+            "information_capacity": part.information_capacity,
+            "low": part.interval and part.interval.low,
+            "high": part.interval and part.interval.high,
+        }
+        for factor, part in zip(Factors._fields, comparison.parts, strict=True)
+        if factor != "bias_bits_per_token" or part.a != part.b
+    ]
+    total = {
+        "source": TOTAL,
+        "factor": "information_capacity",
+        "run_a": comparison.capacity_a,
+        "run_b": comparison.capacity_b,
+        "information_capacity": comparison.difference,
+        "low": comparison.interval and comparison.interval.low,
+        "high": comparison.interval and comparison.interval.high,
+    }
+    return [*rows, total]
+
+
+def _about(run: Run, information_capacity: float) -> dict[str, Any]:
+    return {
+        "model": run.model,
+        "task": run.task,
+        "regime": run.regime,
+        "information_capacity": information_capacity,
+        "source": run.source,
+    }
+
+
+def _lines(a: Run, b: Run, comparison: Comparison) -> Sequence[str]:
+    names = [f"A = {a.model}, B = {b.model}; parts are Shapley values of A less B."]
+    if comparison.interval is None or comparison.probability is None:
+        return [*names, "No intervals: the results do not hold the documents of both."]
+    held = max(len(a.documents or ()), len(b.documents or ()))
+    of_all = "" if held == comparison.num_documents else f" of {held}, those that both runs have"
+    low, high = comparison.interval
+    return [
+        *names,
+        f"{a.model} less {b.model}: {comparison.difference:+.4f} [{low:+.4f}, {high:+.4f}], "
+        f"better with probability {comparison.probability:.3f}, "
+        f"over {comparison.num_documents} documents{of_all}.",
+    ]

@@ -1,0 +1,139 @@
+"""The record of a run: one model on one task, what was measured and where it comes from."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from infocap_tasks.metrics import METRICS, DocumentScore, Measured
+
+PUBLISHED = "published: "
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a run's numbers come from; None or empty is what its source does not say.
+
+    Attributes:
+        model_id: the model as the harness was given it, a hub id or a path.
+        backend: the harness's name for what ran the model, ``infocap-hf`` or ``hf``.
+        harness_version: the version of lm-evaluation-harness.
+        num_parameters: the number of the model's parameters.
+        dtype: the type of its weights, such as ``torch.bfloat16``.
+        revision: the branch, tag or commit that was asked for.
+        commit: the commit on the hub that was loaded.
+        tokenizer_fingerprint: the hash of the tokenizer, the same wherever it was loaded from.
+        flops_method: how N was found: counted, by the published formula, or given.
+        flop_breakdown: FLOPs per token by component.
+        corpus: what the task recorded of its corpus: name, source, hash, sizes.
+    """
+
+    model_id: str | None = None
+    backend: str | None = None
+    harness_version: str | None = None
+    num_parameters: int | None = None
+    dtype: str | None = None
+    revision: str | None = None
+    commit: str | None = None
+    tokenizer_fingerprint: str | None = None
+    flops_method: str | None = None
+    flop_breakdown: Mapping[str, float] = field(default_factory=dict)
+    corpus: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model measured on one task of ours, with all that its metrics are functions of.
+
+    Attributes:
+        model: the model's name: the part after the last slash, with its ``@revision``, or the whole
+            name where two models that were read would else share one.
+        series: the series that the model belongs to.
+        task: the harness's name for the task.
+        corpus: the corpus's name.
+        corpus_sha256: the hash of its texts; None for published numbers.
+        regime: how documents are weighted, one of ``metrics.TEXT_SIZES``.
+        max_tokens: L, the number of tokens at which texts are cut.
+        bias_bits_per_token: b.
+        text_size_bits_per_token: C; None if only G was published.
+        nll_bits_per_token: H; None if only G was published.
+        compression_gain_bits_per_token: G = C - H.
+        flops_per_token: N.
+        active_params: parameters that one token uses; None if FLOPs were given, not counted.
+        information_capacity: IC = (G + b) / log2 N.
+        source: the file, or what was published.
+        date: when the run started, in seconds since 1970; None if the file does not say.
+        standard_errors: by name of the metric, as far as the file holds them.
+        documents: what each document adds to the sums; None if the file does not hold them.
+        benchmarks: the model's score on each standard task, by the task's name.
+        has_named_documents: whether documents have names of their own, not just numbers, so that
+            the same name in another corpus is the same content.
+        provenance: the model as it was given, versions, dtype, parts of the FLOPs.
+    """
+
+    model: str
+    series: str
+    task: str
+    corpus: str
+    corpus_sha256: str | None
+    regime: str
+    max_tokens: int
+    bias_bits_per_token: float
+    text_size_bits_per_token: float | None
+    nll_bits_per_token: float | None
+    compression_gain_bits_per_token: float
+    flops_per_token: float
+    active_params: int | None
+    information_capacity: float
+    source: str
+    date: float | None = None
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
+    documents: tuple[DocumentScore, ...] | None = None
+    benchmarks: Mapping[str, float] = field(default_factory=dict)
+    has_named_documents: bool = False
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the numbers are the paper's, not read from a results file."""
+        return self.source.startswith(PUBLISHED)
+
+    def metric(self, name: str) -> float | None:
+        """The metric ``name``, in its unit; None if it needs C or H and they are not known."""
+        if name in _FIELDS:
+            value: float | None = getattr(self, name)
+            return value
+        if self.text_size_bits_per_token is None or self.nll_bits_per_token is None:
+            if name == "information_capacity_unbiased":
+                return self.capacity_with(0.0)
+            return None
+        measured = Measured(
+            self.text_size_bits_per_token,
+            self.nll_bits_per_token,
+            self.flops_per_token,
+            self.bias_bits_per_token,
+        )
+        return float(METRICS[name].of_measured(measured))
+
+    def capacity_with(self, bias_bits_per_token: float) -> float:
+        """IC that the run would have with another bias b."""
+        return capacity_of_gain(
+            self.compression_gain_bits_per_token, self.flops_per_token, bias_bits_per_token
+        )
+
+
+_FIELDS = frozenset(Run.__annotations__) & frozenset(METRICS)
+
+
+def capacity_of_gain(
+    gain_bits_per_token: float, flops_per_token: float, bias_bits_per_token: float
+) -> float:
+    """IC = (G + b) / log2 N, from G alone: C and H enter by their difference only."""
+    measured = Measured(gain_bits_per_token, 0.0, flops_per_token, bias_bits_per_token)
+    return float(METRICS["information_capacity"].of_measured(measured))
+
+
+def gain_of_capacity(
+    information_capacity: float, flops_per_token: float, bias_bits_per_token: float
+) -> float:
+    """G = IC * log2 N - b, in bits per token: the definition solved for G."""
+    return information_capacity * math.log2(flops_per_token) - bias_bits_per_token
