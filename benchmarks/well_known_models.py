@@ -1,4 +1,4 @@
-"""FLOPs of well-known models, ours against the published formula: the README's table.
+"""FLOPs of well-known models: the table of docs/explanation/flops.md.
 
     python benchmarks/well_known_models.py
 

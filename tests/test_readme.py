@@ -1,16 +1,9 @@
-import re
-import subprocess
-import sys
-from pathlib import Path
+import math
 
-from helpers.models import SAFE, write_jsonl
+import pytest
+from helpers.docs import ROOT, blocks
 from helpers.readme import README, setup_commands
-from lm_eval.tasks import TaskManager
 
-from infocap_tasks.metrics import METRICS
-from infocap_tasks.paths import task_configs_dir
-
-ROOT = README.parent
 TEXT = README.read_text("utf-8")
 
 
@@ -25,43 +18,36 @@ def test_ci_runs_the_command_for_the_tests():
     assert "tests/helpers/readme.py test" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_every_metric_is_in_the_table():
-    assert all(f"| `{name}` |" in TEXT for name in METRICS)
+def test_the_readme_is_short_and_starts_with_code():
+    lines = TEXT.splitlines()
+    assert len(lines) <= 150
+    assert lines.index("```bash") < 20
 
 
-def test_the_file_map_names_every_module_and_nothing_else():
-    modules = {path.name for path in (ROOT / "infocap_tasks").rglob("[!_]*.py")}
-    mapped = {Path(line.split()[0]).name for line in TEXT.splitlines() if line.startswith("    ")}
-    assert modules <= mapped
-    assert {name for name in mapped if name.endswith(".py")} <= modules
+def test_the_map_names_every_folder_in_the_order_of_imports():
+    mapped = [line.split()[0] for line in TEXT.splitlines() if line.startswith("    ")]
+    folders = [line.removeprefix("infocap_tasks/").rstrip("/") for line in mapped[2:]]
+    packages = {path.parent.name for path in (ROOT / "infocap_tasks").glob("*/__init__.py")}
+    assert mapped[1] == "task_configs/"
+    assert set(folders) == packages
+    contract = (ROOT / "pyproject.toml").read_text()
+    layers = contract.partition("\nlayers = [")[2].partition("\n]")[0]
+    depth = {
+        name: number for number, line in enumerate(layers.splitlines()) for name in words_in(line)
+    }
+    assert [depth[name] for name in folders] == sorted((depth[n] for n in folders), reverse=True)
 
 
-def test_the_flops_table_is_what_its_command_prints():
-    done = subprocess.run(
-        [sys.executable, "benchmarks/well_known_models.py"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    assert done.stdout in TEXT
+def words_in(layer):
+    return [part.strip(' ",').removeprefix("infocap_tasks.") for part in layer.split("|")]
 
 
-def test_the_python_example_runs(tiny_model, tmp_path, monkeypatch):
-    (example,) = re.findall(r"```python\n(.+?)```", TEXT, re.DOTALL)
-    example = example.replace("HuggingFaceTB/SmolLM2-135M", str(tiny_model))
-    example = example.replace("metadata = {", 'metadata = {"max_length": 2048, ')
-    example = example.replace("task_manager=tasks", 'task_manager=tasks, limit=2, device="cpu"')
-    names: dict = {}
-    exec(example, names)
-    assert names["results"]["results"]["infocap_pydocs"]["sample_len"] == 2
-
-
-def test_the_yaml_example_loads(tiny_model, tmp_path):
-    (example,) = re.findall(r"```yaml\n(.+?)```", TEXT, re.DOTALL)
-    letters = write_jsonl(tmp_path / "letters.jsonl", [{"text": "Dear reader, hello."}])
-    example = example.replace("/path/printed/by/infocap tasks", str(task_configs_dir()))
-    (tmp_path / "letters.yaml").write_text(example.replace("letters.jsonl", str(letters)))
-    metadata = {"pretrained": str(tiny_model), "max_tokens": 64, **SAFE}
-    manager = TaskManager(include_path=str(tmp_path), include_defaults=False, metadata=metadata)
-    task = manager.load(["infocap_letters"])["tasks"]["infocap_letters"]
-    assert [doc["text"] for _, doc in task.doc_iterator()] == ["Dear reader, hello."]
+def test_the_numbers_that_the_demo_printed_agree_with_the_definition():
+    (table,) = [block.text for block in blocks(README) if not block.language]
+    cells = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()[1:]]
+    value = {row[5]: float(row[7]) for row in cells}
+    gain = value["text_size_bits_per_token"] - value["nll_bits_per_token"]
+    capacity = (gain - 27) / math.log2(value["flops_per_token"])
+    assert value["information_capacity"] == pytest.approx(capacity, abs=5e-5)
+    bits_per_byte = 8 * value["nll_bits_per_token"] / value["text_size_bits_per_token"]
+    assert value["bits_per_byte"] == pytest.approx(bits_per_byte, abs=5e-5)

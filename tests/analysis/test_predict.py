@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from helpers.made_up import documents, made_up_series, run_of
 from helpers.models import byte_tokenizer, save_llama
-from helpers.readme import README
 
 from infocap_tasks.analysis.bias import by_series
 from infocap_tasks.analysis.predict import (
@@ -235,18 +234,3 @@ def test_nll_interval_mirrors_the_gain_interval(capsys):
     assert main([*arguments, "--target-flops", "1e11"]) == 0
     (row,) = csv.DictReader(capsys.readouterr().out.splitlines())
     assert float(row["predicted_nll_low"]) < float(row["predicted_nll_high"])
-
-
-def test_the_readme_says_these_errors(capsys):
-    main(["predict", "--published", "--format", "json"])
-    rows = json.loads(capsys.readouterr().out)
-    text = " ".join(README.read_text("utf-8").split())
-    (total,) = [r for r in rows if r["series"] == "all series" and r["method"] == FROM_CAPACITY]
-    mean, largest = total["mean_nll_error"], total["largest_nll_error"]
-    assert f"off by {100 * mean:.1f} % on average and {100 * largest:.1f} % at most" in text
-    shared = [row for row in rows if row["series"] == "all series, shared sizes"]
-    nll = [f"{100 * row['mean_nll_error']:.1f} %" for row in shared]
-    gain = [f"{100 * row['mean_gain_error']:.2f} %" for row in shared]
-    assert f"off by {nll[0]} from information capacity" in text
-    assert f"{nll[1]} from the power law and {nll[2]} from the nearest" in text
-    assert f"is off by {gain[0]}, {gain[1]} and {gain[2]}" in text

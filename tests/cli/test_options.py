@@ -2,10 +2,8 @@
 
 import csv
 import json
-import re
 
 import pytest
-from helpers.readme import README
 
 from infocap_tasks.cli.main import main
 
@@ -98,20 +96,3 @@ def test_export_format_follows_the_ending(tmp_path, capsys):
 def test_empty_folder_is_refused_with_the_command_that_fills_it(tmp_path, capsys):
     assert main(["bias", str(tmp_path)]) == 2
     assert "infocap eval --output_path" in capsys.readouterr().err
-
-
-SHOWN = re.findall(
-    r"```bash\n(infocap (?:bias|predict|explain) [^\n]*)\n```\n\n```\n(.*?)```",
-    README.read_text("utf-8"),
-    re.DOTALL,
-)
-
-
-@pytest.mark.parametrize(("command", "output"), SHOWN)
-def test_readme_shows_the_output(command, output, capsys):
-    assert main(command.split()[1:]) == 0
-    assert capsys.readouterr().out == output
-
-
-def test_the_readme_shows_three():
-    assert len(SHOWN) == 3
