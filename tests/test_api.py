@@ -259,7 +259,7 @@ def test_correlate_takes_comparable_runs_alone():
         correlate([*runs, other])
 
 
-def test_published_rows_that_give_way_are_a_warning_at_the_caller():
+def test_published_rows_that_are_left_out_are_a_warning_at_the_caller():
     mine = run_of(
         "Qwen3-8B-Base", documents([300.0, 310.0], bias=-24.0, regime="reference"), "Qwen3-Base",
         task="infocap_mixed_reference", corpus="mixed_text",
@@ -268,7 +268,7 @@ def test_published_rows_that_give_way_are_a_warning_at_the_caller():
         fits = fit_bias([mine, *published_runs()])
     assumed, left_out = (str(warning.message) for warning in warned)
     assert "38 published rows do not say the hash of their texts" in assumed
-    assert "Qwen3-8B-Base give way" in left_out
+    assert "left out the published Qwen3-8B-Base" in left_out
     assert {warning.filename for warning in warned} == {__file__}
     assert next(fit for fit in fits if fit.series == "Qwen3-Base").num_models == 5
 

@@ -16,8 +16,12 @@ TEXTS = "".join(json.dumps({"text": f"text number {n} " * 40}) + "\n" for n in r
 PROGRAM = """
 import sys
 from pathlib import Path
+from infocap_tasks import InfocapError
 from infocap_tasks.corpora.hub import download
-print(*download(*sys.argv[1:]), sep="\\n")
+try:
+    print(*download(*sys.argv[1:]), sep="\\n")
+except InfocapError as error:
+    sys.exit(str(error))
 """
 
 
