@@ -6,34 +6,32 @@ The harness parses its flags; what it parsed is completed here and handed back t
 import argparse
 import hashlib
 import json
+import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lm_eval.config.evaluate_config import EvaluatorConfig
-from lm_eval.tasks import TaskManager
-from lm_eval.utils import setup_logging, simple_parse_args_string
-
-from infocap_tasks.backend import InfocapHF
+from infocap_tasks.cli.flags import Given, refuse_missing_device, refuse_unusable_flags
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.models.pretrained import load_config
 from infocap_tasks.paths import task_configs_dir
 from infocap_tasks.task import command_line
-from infocap_tasks.task.infocap import InformationCapacityTask, refuse_options
 from infocap_tasks.task.keys import refuse_unknown
-from infocap_tasks.task.settings import corpus_keys, parse_model
+
+if TYPE_CHECKING:
+    from infocap_tasks.task.infocap import InformationCapacityTask
+
+# torch, transformers and the harness take seconds to import. So each is imported where it is used,
+# after all that can be refused without it.
 
 _OUR_MODEL = "infocap-hf"
-_OUR_BACKENDS = {_OUR_MODEL: InfocapHF}
+_OUR_BACKENDS = frozenset({_OUR_MODEL})
 # The names under which the harness registers its transformers backend.
 _HF_MODELS = frozenset({"hf", "hf-auto", "huggingface"})
 # Neither is the harness's default: it would put a second BOS before each text, and take the
 # log-softmax in the model's own precision.
 _HF_DEFAULTS = {"add_bos_token": False, "softmax_dtype": "float32"}
-
-# What the user gave for a flag, on the command line or in a --config file.
-Given = Callable[[str], Any]
 
 
 def evaluate(arguments: Sequence[str]) -> None:
@@ -43,10 +41,12 @@ def evaluate(arguments: Sequence[str]) -> None:
         InfocapError: the flags, a task or the model cannot be used.
         SystemExit: the harness's parser refused the flags, or printed its help.
     """
-    setup_logging()
-    ours, theirs = _our_parser().parse_known_args(arguments)
     try:
+        ours, theirs = _our_parser().parse_known_args(arguments)
         options = command_line.parse(theirs, "infocap eval")
+        print("infocap eval: checking the flags, loading the libraries …", file=sys.stderr)
+        refuse_unusable(options)
+        _set_up_logging(options.verbosity)
         command_line.execute(complete(options, ours.cache))
     except (ValueError, OSError, TypeError, AttributeError) as error:
         if isinstance(error, InfocapError) or os.environ.get("LMEVAL_LOG_LEVEL") == "DEBUG":
@@ -58,8 +58,50 @@ def evaluate(arguments: Sequence[str]) -> None:
 def _our_parser() -> argparse.ArgumentParser:
     """The flags that the harness does not have; not abbreviated, since it has others like them."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    command_line.refuse_in_one_line(parser, "infocap eval")
     parser.add_argument("--cache", metavar="DIR")
     return parser
+
+
+def _set_up_logging(verbosity: str | None) -> None:
+    """The harness's log from warnings on, or from the level of --verbosity or its variable on."""
+    from lm_eval.utils import setup_logging
+
+    level = logging.getLevelName(verbosity or "WARNING")
+    if not isinstance(level, int):
+        raise InfocapError(f"--verbosity {verbosity}: give DEBUG, INFO, WARNING or ERROR")
+    setup_logging(level)
+
+
+def refuse_unusable(options: argparse.Namespace) -> None:
+    """Refuse, before the libraries are loaded, flags that no run can use.
+
+    Raises:
+        InfocapError: there are such flags.
+    """
+    given = _given_by(options)
+    model = given("model") or _OUR_MODEL
+    args = given("model_args") if model in _OUR_BACKENDS | _HF_MODELS else None
+    refuse_unusable_flags(given, _folders(given), model, _as_dict(args))
+
+
+def _given_by(options: argparse.Namespace) -> Given:
+    file: Mapping[str, Any] = {}
+    if options.config:
+        from lm_eval.config.evaluate_config import EvaluatorConfig
+
+        file = EvaluatorConfig.load_yaml_config(options.config)
+
+    def given(name: str) -> Any:
+        value = getattr(options, name, None)
+        return value if value or value == 0 else file.get(name)  # the harness's own precedence
+
+    return given
+
+
+def _folders(given: Given) -> list[str]:
+    theirs = given("include_path") or []
+    return [str(task_configs_dir()), *([theirs] if isinstance(theirs, str) else theirs)]
 
 
 def complete(options: argparse.Namespace, cache: str | None = None) -> argparse.Namespace:
@@ -70,16 +112,9 @@ def complete(options: argparse.Namespace, cache: str | None = None) -> argparse.
     Raises:
         InfocapError: an infocap task cannot run like this; found before any weights are loaded.
     """
-    file = EvaluatorConfig.load_yaml_config(options.config) if options.config else {}
-
-    def given(name: str) -> Any:
-        return getattr(options, name, None) or file.get(name)
-
-    theirs = given("include_path") or []
-    options.include_path = [
-        str(task_configs_dir()),
-        *([theirs] if isinstance(theirs, str) else theirs),
-    ]
+    given = _given_by(options)
+    options.include_path = _folders(given)
+    options.tasks = given("tasks")
     options.model = given("model") or _OUR_MODEL
     options.model_args = _model_args(options.model, given, cache)
     if options.model in _OUR_BACKENDS:
@@ -102,6 +137,7 @@ def _model_args(model: str, given: Given, cache: str | None) -> dict[str, Any]:
         model_args = _HF_DEFAULTS | model_args
     if model in _HF_MODELS or model in _OUR_BACKENDS:
         _require_model(model_args)
+        refuse_missing_device(given("device") or model_args.get("device"))
     if not cache:
         return model_args
     if model not in _OUR_BACKENDS:
@@ -115,11 +151,12 @@ def _model_args(model: str, given: Given, cache: str | None) -> dict[str, Any]:
 def _metadata(options: argparse.Namespace, given: Given) -> dict[str, Any]:
     """What tasks are told: what the user gave, and the facts of a backend of ours."""
     metadata = _as_dict(given("metadata"))
-    backend = _OUR_BACKENDS.get(options.model)
-    if backend is None:
+    if options.model not in _OUR_BACKENDS:
         for key in ("bos_policy", "takes_token_ids"):  # as copied from the results of another model
             metadata.pop(key, None)
     else:
+        from infocap_tasks.backend import InfocapHF as backend
+
         metadata.setdefault("bos_policy", backend.bos_policy)
         metadata["takes_token_ids"] = backend.takes_token_ids
     if "seed" in options.model_args:  # the model's own, which must not draw a sample of texts
@@ -128,9 +165,11 @@ def _metadata(options: argparse.Namespace, given: Given) -> dict[str, Any]:
 
 
 def _as_dict(arguments: Any) -> dict[str, Any]:
-    return dict(
-        simple_parse_args_string(arguments) if isinstance(arguments, str) else arguments or {}
-    )
+    if isinstance(arguments, str):  # as a --config file may have it
+        from lm_eval.utils import simple_parse_args_string
+
+        arguments = simple_parse_args_string(arguments)
+    return dict(arguments or {})
 
 
 def _digest(model: str, model_args: Mapping[str, Any]) -> str:
@@ -147,6 +186,9 @@ def _refuse_use_cache_of_processes(given: Given) -> None:
 
 
 def _require_model(model_args: Mapping[str, Any]) -> None:
+    from infocap_tasks.models.pretrained import load_config
+    from infocap_tasks.task.settings import parse_model
+
     model = parse_model(model_args)
     if model is None:
         raise InfocapError(
@@ -165,6 +207,10 @@ def _check_tasks(options: argparse.Namespace, given: Given) -> None:
     For that the infocap tasks are built once: it opens the corpora, reads config and tokenizer and
     counts FLOPs, all of it kept for later.
     """
+    from lm_eval.tasks import TaskManager
+
+    from infocap_tasks.task.infocap import refuse_options
+
     tasks = given("tasks") or []
     names = tasks.split(",") if isinstance(tasks, str) else tasks
     manager = TaskManager(
@@ -188,7 +234,7 @@ def _check_tasks(options: argparse.Namespace, given: Given) -> None:
 
 _OPTIONS_TO_REFUSE = ("cache_requests", "apply_chat_template", "system_instruction")
 
-Tasks = Mapping[str, InformationCapacityTask]
+Tasks = Mapping[str, "InformationCapacityTask"]
 
 
 def _refuse_harness_cache(tasks: Tasks) -> None:
@@ -226,6 +272,8 @@ def _refuse_one_file_for_all(tasks: Tasks, metadata: Mapping[str, Any]) -> None:
 
 def _readers(tasks: Tasks, key: str) -> list[str]:
     """The tasks that read this key to find their texts."""
+    from infocap_tasks.task.settings import corpus_keys
+
     return [
         name for name, task in tasks.items() if key in corpus_keys(task.settings.declared_corpus)
     ]

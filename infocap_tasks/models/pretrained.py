@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from infocap_tasks.errors import InfocapError, one_line
+from infocap_tasks.models.local import refuse_missing_model
 
 # Scripts, numbers, white space and code that tokenizers are known to treat differently.
 _PROBE = (
@@ -65,7 +66,7 @@ def load_config(model: Pretrained) -> PretrainedConfig:
     Raises:
         InfocapError: it cannot be loaded, or its architecture is unknown.
     """
-    _refuse_missing_file(model)
+    refuse_missing_model(model.path, model.gguf_file)
     try:
         config = AutoConfig.from_pretrained(model.path, **model.arguments())
         missing = [] if model.gguf_file else _fields_left_to_defaults(model, config)
@@ -101,7 +102,7 @@ def load_tokenizer(
     Raises:
         InfocapError: it cannot be loaded.
     """
-    _refuse_missing_file(model)
+    refuse_missing_model(model.path, model.gguf_file)
     arguments = model.arguments()
     if not model.gguf_file:
         arguments["use_fast"] = use_fast
@@ -126,16 +127,6 @@ def require_offsets(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBa
             "tokenizer.json, with tokenizer=PATH_OR_ID in --model_args"
         )
     return tokenizer
-
-
-def _refuse_missing_file(model: Pretrained) -> None:
-    path = Path(model.path) / (model.gguf_file or "")
-    looks_local = model.path.startswith((".", "/", "~")) or model.path.endswith(".json")
-    if not path.exists() and (looks_local or Path(model.path).exists()):
-        raise InfocapError(
-            f"model {path}: no such file or folder; "
-            "give a local folder, a config.json, a .gguf file or a hub id"
-        )
 
 
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:

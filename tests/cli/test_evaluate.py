@@ -97,10 +97,10 @@ CUSTOM = ["--tasks", "infocap_custom", "--metadata", "corpus_path=CORPUS"]
         (["--tasks", "infocap_pydocs"], "no model given: add --model_args pretrained="),
         (["--model_args", "pretrained=./none"], "no such file or folder"),
         (["--config", "none.yaml"], "Config file not found"),
-        (["--model", "hf", "--model_args", "pretrained=MODEL", "--cache", "x"], "no such cache"),
+        ([*CUSTOM, "--model=hf", "--model_args=pretrained=MODEL", "--cache", "x"], "no such cache"),
         (
             ["--model_args", "pretrained=MODEL", "--tasks", "infocap_pydoc"],
-            "Tasks not found: infoc",
+            "infocap_pydoc: there is no such task; did you mean infocap_pydocs",
         ),
         (["--model_args", "pretrained=MODEL", "--tasks", "infocap_custom"], "no corpus_path given"),
         (["--model_args", "pretrained=MODEL", *CUSTOM], "above the model's max_length of 256"),

@@ -1,0 +1,109 @@
+"""Flags of ``infocap eval`` that cannot be meant, refused before anything slow is imported."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.models.local import refuse_missing_model
+from infocap_tasks.task.names import refuse_unknown_tasks
+
+# What the user gave for a flag, on the command line or in a --config file.
+Given = Callable[[str], Any]
+
+
+def refuse_unusable_flags(
+    given: Given, folders: Sequence[str], model: str, model_args: Mapping[str, Any]
+) -> None:
+    """Refuse values that no run can use, with the nearest ones that it can.
+
+    Args:
+        given: what the user gave.
+        folders: where tasks are looked for beside the harness's own.
+        model: the backend.
+        model_args: its arguments, if it runs on transformers.
+
+    Raises:
+        InfocapError: a flag cannot be used.
+    """
+    _refuse_missing_folders(folders)
+    _refuse_unknown_model(model)
+    _refuse_unusable_numbers(given, model_args)
+    if model_args:
+        _refuse_unknown_device(given("device") or model_args.get("device"))
+    if isinstance(model_args.get("pretrained"), str):
+        refuse_missing_model(model_args["pretrained"], model_args.get("gguf_file"))
+    tasks = given("tasks")
+    if not tasks:
+        raise InfocapError(
+            "no task given: add --tasks infocap, or the name of another task "
+            "(infocap eval --help: all flags)"
+        )
+    names = tasks.split(",") if isinstance(tasks, str) else tasks
+    refuse_unknown_tasks([name for name in names if isinstance(name, str)], folders)
+
+
+def _refuse_missing_folders(folders: Sequence[str]) -> None:
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise InfocapError(
+                f"--include_path {folder}: no such folder; give one that holds YAMLs of tasks"
+            )
+
+
+def _refuse_unknown_model(model: str) -> None:
+    from lm_eval.api.registry import model_registry
+
+    import infocap_tasks.backend  # noqa: F401  (it makes infocap-hf known)
+
+    if model in model_registry:
+        return
+    known = sorted(model_registry.keys())
+    nearest = get_close_matches(model, known)
+    meant = f"did you mean {', '.join(nearest)}? " if nearest else ""
+    raise InfocapError(
+        f"--model {model}: the harness has no such backend; {meant}choose from {', '.join(known)}"
+    )
+
+
+def _refuse_unusable_numbers(given: Given, model_args: Mapping[str, Any]) -> None:
+    for size in (given("batch_size"), model_args.get("batch_size")):
+        if size is not None and not re.fullmatch(r"auto(:\d+(\.\d+)?)?|0*[1-9]\d*", str(size)):
+            raise InfocapError(f"--batch_size {size}: give auto, auto:N or a number from 1")
+    for name, value, least in (
+        ("--num_fewshot", given("num_fewshot"), 0),
+        ("--max_batch_size", given("max_batch_size"), 1),
+        ("--model_args max_length=", model_args.get("max_length"), 1),
+    ):
+        if isinstance(value, int) and value < least:
+            shown = f"{name}{value}" if name.endswith("=") else f"{name} {value}"
+            raise InfocapError(f"{shown}: give a number from {least}")
+
+
+def _refuse_unknown_device(device: Any) -> None:
+    if device is not None and not re.fullmatch(r"cpu|(cuda|mps|npu|xpu|hpu)(:\d+)?", str(device)):
+        raise InfocapError(f"--device {device}: give cpu, cuda, cuda:0, mps, npu:0, xpu:0 or hpu:0")
+
+
+def refuse_missing_device(device: str | None) -> None:
+    """Refuse a device for which the harness would silently take another one.
+
+    Raises:
+        InfocapError: this machine has no such device.
+    """
+    if device is None:
+        return
+    import torch
+
+    kind, _, index = device.partition(":")
+    try:
+        number: int = torch.get_device_module(kind).device_count()
+    except RuntimeError:  # a kind that this build of torch does not know
+        number = 0
+    if number <= int(index or 0):
+        raise InfocapError(
+            f"--device {device}: this machine has no such device; leave --device out to take the "
+            "GPU if there is one, or give cpu"
+        )
