@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from lm_eval._cli import HarnessCLI
 
+from infocap_tasks.task.results_kept import results_kept
+
 
 def parse(arguments: Sequence[str], program: str) -> argparse.Namespace:
     """The flags of ``lm_eval run``, parsed by the harness.
@@ -26,5 +28,11 @@ def parse(arguments: Sequence[str], program: str) -> argparse.Namespace:
 
 
 def execute(options: argparse.Namespace) -> None:
-    """Run the harness: score, print the table, write the results file."""
-    HarnessCLI().execute(options)
+    """Run the harness: score, print the table, write the results file.
+
+    Raises:
+        InfocapError: results could not be written; asked before the model is scored.
+        FaultyFiles: results were not written, or not whole.
+    """
+    with results_kept(options.model_args, options.model_args.get("cache") or options.use_cache):
+        HarnessCLI().execute(options)
