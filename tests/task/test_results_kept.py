@@ -4,10 +4,10 @@ import json
 import resource
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import lm_eval.loggers
 import pytest
+from helpers.limits import files_of_at_most
 
 from infocap_tasks.cli.evaluate import evaluate
 from infocap_tasks.errors import FaultyFiles, InfocapError
@@ -75,16 +75,6 @@ def test_results_that_are_cut_short_are_an_error_after_the_table(flags, tmp_path
     assert "could not be written (File too large)" in last
     assert "the answers were not kept: run again" in last
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-
-
-@contextmanager
-def files_of_at_most(num_bytes):
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def save(output_path, num_samples, kept=None):
