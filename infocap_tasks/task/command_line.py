@@ -3,9 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from lm_eval._cli import HarnessCLI
 
+from infocap_tasks.backend.checkpoint import whole_checkpoints
 from infocap_tasks.task.results_kept import results_kept
 
 
@@ -34,5 +36,10 @@ def execute(options: argparse.Namespace) -> None:
         InfocapError: results could not be written; asked before the model is scored.
         FaultyFiles: results were not written, or not whole.
     """
-    with results_kept(options.model_args, options.model_args.get("cache") or options.use_cache):
+    # infocap-hf has it built in, so that it holds in Python and under plain lm_eval too.
+    checked = nullcontext() if options.model == "infocap-hf" else whole_checkpoints()
+    with (
+        checked,
+        results_kept(options.model_args, options.model_args.get("cache") or options.use_cache),
+    ):
         HarnessCLI().execute(options)
