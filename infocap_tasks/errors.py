@@ -13,7 +13,10 @@ class InfocapError(ValueError):
 
 
 class FaultyFiles(InfocapError):
-    """Nothing is left without the files that are faulty, each of which was named: exit status 1."""
+    """Files are at fault and not what was typed: none was left to read, or one was not written.
+
+    Each of them was named. Exit status 1.
+    """
 
 
 def one_line(error: Exception) -> str:

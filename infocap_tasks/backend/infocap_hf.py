@@ -14,6 +14,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 
+from infocap_tasks.backend.checkpoint import loads_whole_checkpoints
 from infocap_tasks.backend.hf_engine import HFEngine, auto_budget_tokens
 from infocap_tasks.backend.processes import Processes
 from infocap_tasks.backend.scorer import Scorer
@@ -38,13 +39,15 @@ class InfocapHF(HFLM):
         **arguments: as for HFLM. ``batch_size`` counts sequences of the longest length: batches
             are filled to that many tokens; ``auto`` takes 4096 tokens on a CPU, and on a GPU what
             its memory holds. ``device`` is by default the GPU, or the CPU where there is none.
+            ``allow_missing_tensors`` scores a checkpoint that lacks some of the model's tensors,
+            with random numbers in their place.
 
     Attributes:
         scorer: what answers requests; None for encoder-decoder models, which the harness scores.
 
     Raises:
-        InfocapError: the cache folder cannot be used; when scoring, a batch of half the size still
-            does not fit into memory.
+        InfocapError: the cache folder or the checkpoint cannot be used; when scoring, a batch of
+            half the size still does not fit into memory.
     """
 
     # What tasks must know of a backend of ours before it is loaded; see task.settings.Backend.
@@ -72,6 +75,8 @@ class InfocapHF(HFLM):
         if self._processes.number > 1:
             os.environ["LOCAL_RANK"] = str(self._processes.index)
         self.scorer = self._make_scorer(cache) if self.backend == "causal" else None
+
+    _create_model = loads_whole_checkpoints(HFLM._create_model)
 
     def _make_scorer(self, cache: str | None) -> Scorer:
         return Scorer(

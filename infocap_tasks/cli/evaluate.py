@@ -17,7 +17,7 @@ from infocap_tasks.cli.flags import Given, refuse_missing_device, refuse_unusabl
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 from infocap_tasks.task import command_line
-from infocap_tasks.task.keys import refuse_unknown
+from infocap_tasks.task.keys import refuse_contradictions, refuse_unknown
 
 if TYPE_CHECKING:
     from infocap_tasks.task.infocap import InformationCapacityTask
@@ -224,6 +224,9 @@ def _check_tasks(options: argparse.Namespace, given: Given) -> None:
     refuse_unknown(_as_dict(given("metadata")), has_other_tasks)
     if not ours:
         return
+    _refuse_dummy(options.model)
+    loads_model = options.model in _HF_MODELS or options.model in _OUR_BACKENDS
+    refuse_contradictions(_as_dict(given("metadata")), options.model_args, loads_model)
     refuse_options({name: given(name) for name in _OPTIONS_TO_REFUSE})
     loaded = manager.load(manager.match_tasks(ours))["tasks"]
     _refuse_unread_corpus_path(loaded, options.metadata, has_other_tasks)
@@ -235,6 +238,14 @@ def _check_tasks(options: argparse.Namespace, given: Given) -> None:
 _OPTIONS_TO_REFUSE = ("cache_requests", "apply_chat_template", "system_instruction")
 
 Tasks = Mapping[str, "InformationCapacityTask"]
+
+
+def _refuse_dummy(model: str) -> None:
+    if model == "dummy":  # the harness's, which answers with random numbers
+        raise InfocapError(
+            "--model dummy: makes up its log-likelihoods, and has no information capacity; leave "
+            f"--model out (it is {_OUR_MODEL}), or name another backend"
+        )
 
 
 def _refuse_harness_cache(tasks: Tasks) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.figures.style import SUFFIXES, is_figure, require_matplotlib
-from infocap_tasks.report.files import whole_file
+from infocap_tasks.report.files import require_replaceable, whole_file
 
 FOLDER_FORMAT = "every_eval_ever"  # -o is a folder
 _FORMAT_OF_SUFFIX = {
@@ -59,8 +59,8 @@ def check_output(options: argparse.Namespace) -> None:
     """Refuse an impossible --format or -o before anything is read.
 
     Raises:
-        InfocapError: the ending of -o is unknown or not that of --format, -o is a folder or its
-            folder is missing, the command draws nothing, or matplotlib is missing.
+        InfocapError: the ending of -o is unknown or not that of --format, -o is no plain file,
+            its folder is missing, the command draws nothing, or matplotlib is missing.
     """
     path: Path | None = getattr(options, "output", None)
     if path is None or options.format == FOLDER_FORMAT:
@@ -76,6 +76,7 @@ def check_output(options: argparse.Namespace) -> None:
             f"-o {path}: infocap {options.command} has no chart; "
             f"choose a name that ends in {', '.join(_suffixes(options.formats))}"
         )
+    require_replaceable(path)
     if not path.absolute().parent.is_dir():
         raise InfocapError(
             f"-o {path}: cannot be written, there is no folder {path.parent}; make it first"

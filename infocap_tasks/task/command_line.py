@@ -63,9 +63,17 @@ def refuse_in_one_line(parser: argparse.ArgumentParser, program: str) -> None:
 
 
 def execute(options: argparse.Namespace) -> Outcome:
-    """Run the harness: score, print the table, write the results file."""
+    """Run the harness: score, print the table, write the results file.
+
+    Raises:
+        InfocapError: results could not be written; asked before the model is scored.
+        FaultyFiles: results were not written, or not whole.
+    """
     import lm_eval.evaluator
     import lm_eval.tasks
+
+    from infocap_tasks.backend.checkpoint import whole_checkpoints
+    from infocap_tasks.task.results_kept import results_kept
 
     done: dict[str, Any] = {}
 
@@ -81,6 +89,11 @@ def execute(options: argparse.Namespace) -> Outcome:
         )
         small_if_enough = partial(_task_manager, lm_eval.tasks.TaskManager, options.tasks)
         stand_ins.enter_context(replaced(lm_eval.tasks, "TaskManager", small_if_enough))
+        if options.model != "infocap-hf":
+            # infocap-hf has it built in, so that it holds in Python and under plain lm_eval too.
+            stand_ins.enter_context(whole_checkpoints())
+        kept_answers = options.model_args.get("cache") or options.use_cache
+        stand_ins.enter_context(results_kept(options.model_args, kept_answers))
         HarnessCLI().execute(options)
     return Outcome(done["results"], _written_file(done["tracker"]))
 

@@ -127,6 +127,11 @@ SETTINGS = (
         "float32", "that of the model", given_in=MODEL_ARGS,
     ),
     Setting("dtype", "the dtype of the weights", "bfloat16", "auto", given_in=MODEL_ARGS),
+    Setting(
+        "allow_missing_tensors",
+        "score a checkpoint that lacks tensors of the model, with random numbers in their place",
+        "True", "False", given_in=MODEL_ARGS,
+    ),
     Setting("model", "the name of a model behind an API", "NAME", given_in=MODEL_ARGS),
     Setting("base_url", "the address of a model behind an API", "URL", given_in=MODEL_ARGS),
     Setting(
@@ -165,6 +170,38 @@ def refuse_unknown(metadata: Mapping[str, Any], has_other_tasks: bool) -> None:
         if not has_other_tasks:
             ours = ", ".join(setting.name for setting in settings_given_in(METADATA))
             raise InfocapError(f"--metadata {key}: no infocap task knows it; known are {ours}")
+
+
+def refuse_contradictions(
+    metadata: Mapping[str, Any], model_args: Mapping[str, Any], loads_model: bool
+) -> None:
+    """Refuse a fact of the model in ``--metadata`` that is another one in the model arguments.
+
+    Texts would be cut, and N counted, for another model than the one that is scored.
+
+    Args:
+        metadata: what the user gave.
+        model_args: what the model is loaded with.
+        loads_model: whether the backend takes tokenizer, revision and the like from its arguments,
+            so that one that is not among them is at its default.
+
+    Raises:
+        InfocapError: there is one.
+    """
+    scored = {"tokenizer": model_args.get("pretrained")} | dict(model_args)
+    for key in (setting.name for setting in settings_given_in(MODEL_ARGS)):
+        if key not in metadata or metadata[key] == scored.get(key):
+            continue
+        if key in model_args:
+            raise InfocapError(
+                f"--metadata {key}={metadata[key]}: the model is scored with "
+                f"{key}={model_args[key]} of --model_args; leave one of them out"
+            )
+        if loads_model:
+            raise InfocapError(
+                f"--metadata {key}={metadata[key]}: the model would be scored without it; give it "
+                "in --model_args"
+            )
 
 
 def _unknown(metadata: Mapping[str, Any], known: Iterable[str]) -> list[str]:

@@ -175,3 +175,34 @@ def test_the_seed_of_a_model_does_not_draw_a_sample(tiny_model):
     flags = ("--model_args", f"pretrained={tiny_model},seed=7")
     assert parsed(*flags).metadata["seed"] is None
     assert parsed(*flags, "--metadata", "seed=3").metadata["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("model_args", "metadata", "complaint"),
+    [
+        ("pretrained=MODEL", "pretrained=OTHER", "is scored with pretrained=.*; leave one"),
+        ("pretrained=MODEL,tokenizer=OTHER", "tokenizer=MODEL", "is scored with tokenizer="),
+        ("pretrained=MODEL", "tokenizer=OTHER", "would be scored without it; give it in --model"),
+        ("pretrained=MODEL", "revision=old", "would be scored without it"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["infocap-hf", "hf"])
+def test_metadata_of_another_model_than_is_scored_are_refused(
+    tiny_model, bos_model, backend, model_args, metadata, complaint
+):
+    names = [
+        words.replace("MODEL", str(tiny_model)).replace("OTHER", str(bos_model))
+        for words in (model_args, metadata)
+    ]
+    flags = ("--model", backend, "--tasks", "infocap_pydocs", "--model_args", names[0])
+    with pytest.raises(InfocapError, match=complaint):
+        parsed(*flags, "--metadata", names[1])
+    with pytest.raises(InfocapError, match="max_tokens=1024 is above"):  # past the check
+        parsed(*flags, "--metadata", f"pretrained={tiny_model}")
+
+
+def test_a_model_that_makes_up_numbers_is_refused_for_our_tasks_alone(tiny_model):
+    flags = ("--model", "dummy", "--model_args", f"pretrained={tiny_model}", "--tasks")
+    with pytest.raises(InfocapError, match="--model dummy: makes up"):
+        parsed(*flags, "infocap_pydocs")
+    assert parsed(*flags, "arc_easy").tasks
