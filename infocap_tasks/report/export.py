@@ -66,7 +66,9 @@ def _flat(run: Run, benchmarks: Sequence[str]) -> dict[str, Any]:
         row[f"{name}_stderr"] = run.standard_errors.get(name)
     return row | {
         "active_params": run.active_params,
-        "num_documents": len(run.documents) if run.documents else None,
+        "num_documents": run.num_documents,
+        "num_documents_of_corpus": run.num_documents_of_corpus,
+        "is_partial": run.is_partial,
         "date": run.date,
         "model_id": public_id(run),
         "backend": run.provenance.backend,
@@ -99,13 +101,15 @@ _TEXTS = frozenset(
         "dtype", "harness_version", "tokenizer_fingerprint", "flops_method", "source",
     }
 )  # fmt: skip
-_COUNTS = frozenset({"max_tokens", "active_params", "num_documents"})
+_COUNTS = frozenset({"max_tokens", "active_params", "num_documents", "num_documents_of_corpus"})
 
 
-def column_type(name: str) -> type[str] | type[int] | type[float]:
+def column_type(name: str) -> type[str] | type[bool] | type[int] | type[float]:
     """What a column of ``flat_rows`` holds, even if all of it is unknown."""
     if name in _TEXTS:
         return str
+    if name == "is_partial":
+        return bool
     return int if name in _COUNTS else float
 
 
@@ -118,7 +122,12 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     import pyarrow  # slow to import, and only this format needs it
     from pyarrow import parquet
 
-    arrow = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    arrow = {
+        str: pyarrow.string(),
+        bool: pyarrow.bool_(),
+        int: pyarrow.int64(),
+        float: pyarrow.float64(),
+    }
     types = {name: column_type(name) for name in rows[0]}
     typed = [{k: None if v is None else types[k](v) for k, v in row.items()} for row in rows]
     schema = pyarrow.schema([(name, arrow[type_]) for name, type_ in types.items()])
@@ -218,11 +227,20 @@ def _result(run: Run, name: str, value: float) -> dict[str, Any]:
         "source_data": {
             "dataset_name": run.corpus,
             "source_type": "other",
-            "additional_details": {"sha256": run.corpus_sha256 or "unknown"},
+            "additional_details": _of_corpus(run),
         },
         "metric_config": _metric_config(run, name),
         "score_details": score,
     }
+
+
+def _of_corpus(run: Run) -> dict[str, str]:
+    counts = {
+        "num_documents": run.num_documents,
+        "num_documents_of_corpus": run.num_documents_of_corpus,
+    }
+    known = {name: str(count) for name, count in counts.items() if count is not None}
+    return {"sha256": run.corpus_sha256 or "unknown", "is_partial": str(run.is_partial), **known}
 
 
 def _metric_config(run: Run, name: str) -> dict[str, Any]:

@@ -29,8 +29,8 @@ class Reading(NamedTuple):
 def read_runs(paths: Iterable[str | Path], series: Mapping[str, str] | None = None) -> Reading:
     """The runs in results files, and in those of folders and all folders in them.
 
-    Of several runs of one model on one task, corpus, regime and L the newest is taken, and a note
-    says so. Two files with the same content count as one.
+    Of several runs of one model on one task, corpus, regime and L the one of most documents is
+    taken, of these the newest, and a note says so. Two files with the same content count as one.
 
     Args:
         paths: what ``--output_path`` was given, or single files.
@@ -96,20 +96,30 @@ def _short_names(names: set[str]) -> dict[str, str]:
 
 
 def _newest(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """One run for each measurement, the newest, and a note on each choice."""
+    """One run for each measurement, the newest on most documents, and a note on each choice."""
     groups: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
     for run in runs:
         groups[(run.model, run.task, run.corpus_sha256, run.regime, run.max_tokens)].append(run)
     kept, notes = [], []
     for group in groups.values():
-        newest = max(group, key=lambda run: (run.date is not None, run.date or 0.0, run.source))
-        kept.append(newest)
-        if any(replace(run, source=newest.source) != newest for run in group):
-            notes.append(
-                f"{newest.model}, {newest.task}: {len(group)} runs; the newest is taken, "
-                f"{newest.source}"
-            )
+        newest = max(group, key=_age)
+        taken = max(group, key=lambda run: (*_coverage(run), *_age(run)))
+        kept.append(taken)
+        if any(replace(run, source=taken.source) != taken for run in group):
+            why = "the newest is taken"
+            if taken is not newest:
+                why = f"the newest has only {newest.num_documents} documents; a fuller is taken"
+            notes.append(f"{taken.model}, {taken.task}: {len(group)} runs; {why}, {taken.source}")
     return kept, notes
+
+
+def _age(run: Run) -> tuple[bool, float, str]:
+    return run.date is not None, run.date or 0.0, run.source
+
+
+def _coverage(run: Run) -> tuple[bool, int]:
+    """How much of its corpus a run scored; whole runs are alike, whatever their files say."""
+    return not run.is_partial, (run.num_documents or 0) if run.is_partial else 0
 
 
 def _benchmarks(read: Sequence[ResultsFile]) -> dict[str, dict[str, float]]:

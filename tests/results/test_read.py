@@ -82,6 +82,30 @@ def test_dated_run_is_newer_than_undated_one(content, tmp_path):
     assert read_runs([tmp_path / "results_z.json"]).runs[0].date is None
 
 
+def partial_of(content, count):
+    """The content of a run of the first documents, as --limit leaves it."""
+    cut = copy.deepcopy(content)
+    for task in ("words_en", "words_zh"):
+        record = cut["configs"][task]["metadata"]["infocap"]
+        record["corpus"]["num_documents_scored"] = count
+        record["documents"] = {name: column[:count] for name, column in record["documents"].items()}
+        cut["results"][task] = {"alias": task}
+    return cut
+
+
+def test_newer_partial_run_does_not_replace_a_full_one(content, tmp_path):
+    for age, (name, count) in enumerate((("full", 12), ("four", 4), ("two", 2))):
+        newer = partial_of(content, count)
+        newer["date"] += age
+        save(tmp_path, newer, f"results_{name}.json")
+    runs, complaints, notes = read_runs([tmp_path])
+    assert not complaints
+    assert [run.num_documents for run in runs] == [12, 12]
+    assert "3 runs; the newest has only 2 documents; a fuller is taken" in notes[0]
+    runs = read_runs([tmp_path / f"results_{name}.json" for name in ("four", "two")]).runs
+    assert [(run.num_documents, run.is_partial) for run in runs] == [(4, True)] * 2
+
+
 def test_runs_on_other_texts_or_lengths_are_kept_apart(content, tmp_path):
     for index, (part, value) in enumerate([(("corpus", "sha256"), "f" * 64), (("max_tokens",), 7)]):
         other = copy.deepcopy(content)
