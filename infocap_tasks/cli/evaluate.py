@@ -37,7 +37,7 @@ Given = Callable[[str], Any]
 
 
 def evaluate(arguments: Sequence[str]) -> None:
-    """Run the harness with the flags of ``lm_eval run``, and ``--cache DIR``.
+    """Run the harness with the flags of ``lm_eval run``, ``--cache DIR`` and ``--name NAME``.
 
     Raises:
         InfocapError: the flags, a task or the model cannot be used.
@@ -47,7 +47,7 @@ def evaluate(arguments: Sequence[str]) -> None:
     ours, theirs = _our_parser().parse_known_args(arguments)
     try:
         options = command_line.parse(theirs, "infocap eval")
-        command_line.execute(complete(options, ours.cache))
+        command_line.execute(complete(options, ours.cache, ours.name))
     except (ValueError, OSError, TypeError, AttributeError) as error:
         if isinstance(error, InfocapError) or os.environ.get("LMEVAL_LOG_LEVEL") == "DEBUG":
             raise
@@ -59,10 +59,13 @@ def _our_parser() -> argparse.ArgumentParser:
     """The flags that the harness does not have; not abbreviated, since it has others like them."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--cache", metavar="DIR")
+    parser.add_argument("--name", metavar="NAME")
     return parser
 
 
-def complete(options: argparse.Namespace, cache: str | None = None) -> argparse.Namespace:
+def complete(
+    options: argparse.Namespace, cache: str | None = None, name: str | None = None
+) -> argparse.Namespace:
     """The parsed flags with our task folder, our model and, for ``--model hf``, our defaults.
 
     What the user set, on the command line or in a ``--config`` file, stays as it is.
@@ -86,6 +89,8 @@ def complete(options: argparse.Namespace, cache: str | None = None) -> argparse.
         options.batch_size = given("batch_size") or "auto"
         _refuse_use_cache_of_processes(given)
     options.metadata = _metadata(options, given)
+    if name is not None:
+        options.metadata["run_name"] = name
     _check_tasks(options, given)
     if given("use_cache"):
         # The harness's cache tells requests apart, but not models.

@@ -73,6 +73,7 @@ def _flat(run: Run, benchmarks: Sequence[str]) -> dict[str, Any]:
         "model_id": public_id(run),
         "backend": run.provenance.backend,
         "dtype": run.provenance.dtype,
+        "quantization": run.provenance.quantization,
         "harness_version": run.provenance.harness_version,
         "tokenizer_fingerprint": run.provenance.tokenizer_fingerprint,
         "flops_method": run.provenance.flops_method,
@@ -98,7 +99,8 @@ def _portable(name: str) -> str:
 _TEXTS = frozenset(
     {
         "series", "model", "task", "corpus", "corpus_sha256", "regime", "model_id", "backend",
-        "dtype", "harness_version", "tokenizer_fingerprint", "flops_method", "source",
+        "dtype", "quantization", "harness_version", "tokenizer_fingerprint", "flops_method",
+        "source",
     }
 )  # fmt: skip
 _COUNTS = frozenset({"max_tokens", "active_params", "num_documents", "num_documents_of_corpus"})
@@ -187,8 +189,10 @@ def every_eval_ever(run: Run, evaluator: Evaluator, now: float | None = None) ->
 
 
 def _path(run: Run, model_id: str) -> str:
-    identity = [run.model, run.task, run.corpus_sha256, run.regime, run.max_tokens, run.date]
-    digest = hashlib.sha256(json.dumps([model_id, *identity]).encode()).digest()
+    told = run.provenance  # not the label, which depends on what else was read
+    variant = [told.name, told.revision, told.backend, told.dtype, told.quantization]
+    identity = [run.task, run.corpus_sha256, run.regime, run.max_tokens, run.date]
+    digest = hashlib.sha256(json.dumps([model_id, *variant, *identity]).encode()).digest()
     return f"data/{COLLECTION}/{model_id}/{uuid.UUID(bytes=digest[:16], version=4)}.json"
 
 
@@ -203,6 +207,7 @@ def _model_info(run: Run, model_id: str) -> dict[str, Any]:
         "active_params": run.active_params,
         "model_num_parameters": provenance.num_parameters,
         "model_dtype": provenance.dtype,
+        "quantization": provenance.quantization,
         "model_revision": provenance.revision,
         "model_sha": provenance.commit,
     }

@@ -15,10 +15,12 @@ class Provenance:
 
     Attributes:
         model_id: the model as the harness was given it, a hub id or a path.
+        name: what ``infocap eval --name`` called the run.
         backend: the harness's name for what ran the model, ``infocap-hf`` or ``hf``.
         harness_version: the version of lm-evaluation-harness.
         num_parameters: the number of the model's parameters.
         dtype: the type of its weights, such as ``torch.bfloat16``.
+        quantization: how the backend was told to quantise its weights, such as ``4-bit``.
         revision: the branch, tag or commit that was asked for.
         commit: the commit on the hub that was loaded.
         tokenizer_fingerprint: the hash of the tokenizer, the same wherever it was loaded from.
@@ -28,10 +30,12 @@ class Provenance:
     """
 
     model_id: str | None = None
+    name: str | None = None
     backend: str | None = None
     harness_version: str | None = None
     num_parameters: int | None = None
     dtype: str | None = None
+    quantization: str | None = None
     revision: str | None = None
     commit: str | None = None
     tokenizer_fingerprint: str | None = None
@@ -45,8 +49,9 @@ class Run:
     """One model measured on one task of ours, with all that its metrics are functions of.
 
     Attributes:
-        model: the model's name: the part after the last slash, with its ``@revision``, or the whole
-            name where two models that were read would else share one.
+        model: the run's ``--name``, else the model's: the part after the last slash, with its
+            ``@revision``, or the whole name where two models that were read would else share one;
+            with engine, dtype or quantisation where runs of one model differ in it.
         series: the series that the model belongs to.
         task: the harness's name for the task.
         corpus: the corpus's name.

@@ -68,6 +68,7 @@ SETTINGS = (
         "max_documents", "score only the first texts; with seed, a random sample",
         "100", "all", "documents",
     ),
+    Setting("run_name", "call the run this in boards and figures (--name of infocap eval)", "NAME"),
     Setting("seed", "draw that sample; the same seed draws the same texts", "1"),
     Setting(
         "corpus_revision", "read a published corpus at this branch, tag or commit", "COMMIT", "main"
