@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         explain,
         fit_bias,
         leaderboard,
+        on_shared_documents,
         predict,
         read_runs,
     )
@@ -40,6 +41,7 @@ __all__ = [
     "leaderboard",
     "load_tokenizer",
     "measure_tokenizers",
+    "on_shared_documents",
     "predict",
     "published_runs",
     "read_runs",
@@ -52,7 +54,16 @@ __all__ = [
 _HOMES = {
     "InfocapError": "infocap_tasks.errors",
     **dict.fromkeys(
-        ("compare", "correlate", "explain", "fit_bias", "leaderboard", "predict", "read_runs"),
+        (
+            "compare",
+            "correlate",
+            "explain",
+            "fit_bias",
+            "leaderboard",
+            "on_shared_documents",
+            "predict",
+            "read_runs",
+        ),
         "infocap_tasks.analysis.questions",
     ),
     "count_flops": "infocap_tasks.flops.named",

@@ -22,6 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from infocap_tasks.metrics import METRICS
 from infocap_tasks.paths import task_configs_dir
+from infocap_tasks.results.read import read_runs
 
 CONTEXT = 64
 
@@ -250,6 +251,15 @@ def assert_samples(path, expected):
     assert all(row["doc"]["num_bytes"] == len(row["target"].encode()) for row in rows)
     bits, num_tokens = (sum(s[key] for s in scores) for key in ("nll_bits", "num_tokens"))
     assert bits / num_tokens == pytest.approx(expected["nll_bits_per_token"])
+
+
+def test_a_run_has_the_name_that_it_was_given(tiny_model, corpus_file, tmp_path):
+    results = evaluate_hf(tiny_model, corpus_file, run_name="base 4bit")
+    assert results["configs"]["infocap_custom"]["metadata"]["infocap"]["name"] == "base 4bit"
+    path = tmp_path / "results_x.json"
+    path.write_text(json.dumps(results, default=str))
+    (run,) = read_runs([path]).runs
+    assert (run.model, run.provenance.model_id) == ("base 4bit", str(tiny_model))
 
 
 def test_a_group_is_the_unweighted_mean_of_its_tasks(tiny_model):

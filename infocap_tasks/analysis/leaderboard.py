@@ -69,7 +69,8 @@ def boards(runs: Iterable[Run], sort: str = "information_capacity") -> list[Boar
     groups = comparable(runs)
     if not groups:
         raise InfocapError("no runs to rank: give results of infocap tasks, or --published")
-    return [board_of(group, sort) for group in sorted(groups, key=lambda group: str(group.shared))]
+    ordered = sorted(groups, key=lambda group: (group.shared.is_partial, str(group.shared)))
+    return [board_of(group, sort) for group in ordered]
 
 
 def board_of(group: Group, sort: str = "information_capacity") -> Board:
@@ -149,7 +150,9 @@ def record(row: Row, benchmarks: Sequence[str]) -> dict[str, Any]:
         "information_capacity_high": high,
         **{name: run.metric(name) for name in METRICS if name != "information_capacity"},
         "active_params": run.active_params,
-        "num_documents": len(run.documents) if run.documents else None,
+        "num_documents": run.num_documents,
+        "num_documents_of_corpus": run.num_documents_of_corpus,
+        "is_partial": run.is_partial,
         "task": run.task,
         "source": run.source,
         **{name: run.benchmarks.get(name) for name in benchmarks},

@@ -11,6 +11,7 @@ from pathlib import Path
 from infocap_tasks.analysis import compare as comparison
 from infocap_tasks.analysis import correlate as correlation
 from infocap_tasks.analysis import predict as prediction
+from infocap_tasks.analysis import shared_documents
 from infocap_tasks.analysis.bias import Bias, fit_biases
 from infocap_tasks.analysis.comparable import (
     Group,
@@ -31,7 +32,7 @@ def read_runs(
     """The runs in results files and in folders of them, one for each measurement.
 
     A warning names each file that could not be read, and each choice among several runs of one
-    model on one task, of which the newest is taken.
+    model on one task, of which the one of most documents is taken, of these the newest.
 
     Args:
         paths: what ``--output_path`` was given, or single files.
@@ -43,6 +44,19 @@ def read_runs(
     reading = read.read_runs([paths] if isinstance(paths, str | Path) else paths, series)
     _warn([*reading.notes, *reading.complaints])
     return reading.runs
+
+
+def on_shared_documents(runs: Iterable[Run]) -> list[Run]:
+    """Each run on the documents that all runs of its task, corpus, regime and L have.
+
+    So full and partial runs can be compared. A warning says how many documents are left.
+
+    Raises:
+        InfocapError: runs share fewer than two documents, or documents of a run share a name.
+    """
+    taken, lines = shared_documents.on_shared_documents(runs)
+    _warn(lines)
+    return taken
 
 
 def leaderboard(runs: Iterable[Run], sort: str = "information_capacity") -> list[Board]:

@@ -20,6 +20,8 @@ from infocap_tasks.task import command_line
 from infocap_tasks.task.keys import refuse_contradictions, refuse_unknown
 
 if TYPE_CHECKING:
+    from lm_eval.tasks import TaskManager
+
     from infocap_tasks.task.infocap import InformationCapacityTask
 
 # torch, transformers and the harness take seconds to import. So each is imported where it is used,
@@ -35,7 +37,7 @@ _HF_DEFAULTS = {"add_bos_token": False, "softmax_dtype": "float32"}
 
 
 def evaluate(arguments: Sequence[str]) -> None:
-    """Run the harness with the flags of ``lm_eval run``, and ``--cache DIR``.
+    """Run the harness with the flags of ``lm_eval run``, ``--cache DIR`` and ``--name NAME``.
 
     Raises:
         InfocapError: the flags, a task or the model cannot be used.
@@ -47,7 +49,7 @@ def evaluate(arguments: Sequence[str]) -> None:
         print("infocap eval: checking the flags, loading the libraries …", file=sys.stderr)
         refuse_unusable(options)
         _set_up_logging(options.verbosity)
-        command_line.execute(complete(options, ours.cache))
+        command_line.execute(complete(options, ours.cache, ours.name))
     except (ValueError, OSError, TypeError, AttributeError) as error:
         if isinstance(error, InfocapError) or os.environ.get("LMEVAL_LOG_LEVEL") == "DEBUG":
             raise
@@ -60,6 +62,7 @@ def _our_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     command_line.refuse_in_one_line(parser, "infocap eval")
     parser.add_argument("--cache", metavar="DIR")
+    parser.add_argument("--name", metavar="NAME")
     return parser
 
 
@@ -104,7 +107,9 @@ def _folders(given: Given) -> list[str]:
     return [str(task_configs_dir()), *([theirs] if isinstance(theirs, str) else theirs)]
 
 
-def complete(options: argparse.Namespace, cache: str | None = None) -> argparse.Namespace:
+def complete(
+    options: argparse.Namespace, cache: str | None = None, name: str | None = None
+) -> argparse.Namespace:
     """The parsed flags with our task folder, our model and, for ``--model hf``, our defaults.
 
     What the user set, on the command line or in a ``--config`` file, stays as it is.
@@ -121,6 +126,8 @@ def complete(options: argparse.Namespace, cache: str | None = None) -> argparse.
         options.batch_size = given("batch_size") or "auto"
         _refuse_use_cache_of_processes(given)
     options.metadata = _metadata(options, given)
+    if name is not None:
+        options.metadata["run_name"] = name
     _check_tasks(options, given)
     if given("use_cache"):
         # The harness's cache tells requests apart, but not models.
@@ -157,7 +164,7 @@ def _metadata(options: argparse.Namespace, given: Given) -> dict[str, Any]:
     else:
         from infocap_tasks.backend import InfocapHF as backend
 
-        metadata.setdefault("bos_policy", backend.bos_policy)
+        metadata["bos_policy"] = backend.bos_policy
         metadata["takes_token_ids"] = backend.takes_token_ids
     if "seed" in options.model_args:  # the model's own, which must not draw a sample of texts
         metadata.setdefault("seed", None)
@@ -214,12 +221,12 @@ def _check_tasks(options: argparse.Namespace, given: Given) -> None:
     tasks = given("tasks") or []
     names = tasks.split(",") if isinstance(tasks, str) else tasks
     manager = TaskManager(
-        include_path=str(task_configs_dir()),
+        include_path=options.include_path,
         include_defaults=False,
         metadata=options.model_args | options.metadata,
     )
     # A task may also be a dictionary of its own in a --config file.
-    ours = [name for name in names if isinstance(name, str) and manager.match_tasks([name])]
+    ours = [name for name in names if isinstance(name, str) and _are_ours(manager, name)]
     has_other_tasks = len(ours) < len(names)
     refuse_unknown(_as_dict(given("metadata")), has_other_tasks)
     if not ours:
@@ -233,6 +240,17 @@ def _check_tasks(options: argparse.Namespace, given: Given) -> None:
     _refuse_one_file_for_all(loaded, options.metadata)
     if given("use_cache"):
         _refuse_harness_cache(loaded)
+
+
+def _are_ours(manager: "TaskManager", name: str) -> bool:
+    """Whether all that a name or pattern stands for are infocap tasks, in our folder or not."""
+    entries = [manager.task_index[found] for found in manager.match_tasks([name])]
+    return bool(entries) and all(
+        # As the index has it: the path of the YAML, then the name of the class.
+        "infocap_tasks.task." in str((entry.cfg or {}).get("class"))
+        or (entry.yaml_path is not None and task_configs_dir() in entry.yaml_path.parents)
+        for entry in entries
+    )
 
 
 _OPTIONS_TO_REFUSE = ("cache_requests", "apply_chat_template", "system_instruction")

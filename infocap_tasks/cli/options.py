@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from infocap_tasks.analysis.comparable import Group, require_comparable, require_comparable_pair
+from infocap_tasks.analysis.shared_documents import on_shared_documents
 from infocap_tasks.errors import FaultyFiles, InfocapError
 from infocap_tasks.metrics import TEXT_SIZES
 from infocap_tasks.results.published import published_runs
@@ -44,6 +45,12 @@ def add_results(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE.csv",
         help="only this series (may be repeated); a name that ends in .csv is a file with the "
         "columns model,series instead, which overrides the series of the models in it",
+    )
+    parser.add_argument(
+        "--shared-documents",
+        action="store_true",
+        help="take all runs of a corpus to the documents that all of them have, so that full and "
+        "partial (--limit) ones can be compared",
     )
 
 
@@ -88,7 +95,12 @@ def select_runs(options: argparse.Namespace) -> Selection:
     if not options.results and not options.published:
         raise InfocapError("no results given: name results files or folders, or add --published")
     found = _read(options.results, maps, published_runs() if options.published else [])
-    return Selection(_chosen(found.runs, options, names), found.status)
+    runs = _chosen(found.runs, options, names)
+    if options.shared_documents:
+        runs, lines = on_shared_documents(runs)
+        for line in lines:
+            say(line)
+    return Selection(runs, found.status)
 
 
 def select_pair(options: argparse.Namespace) -> Selection:

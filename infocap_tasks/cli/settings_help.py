@@ -11,6 +11,7 @@ default --model is infocap-hf: exact, out of the logits' memory, one BOS token, 
 (--batch_size auto unless you set it). With --model hf, add_bos_token=False and
 softmax_dtype=float32 are put in unless you set them.
   --cache DIR                            keep answers after every batch; start a killed run again
+  --name NAME                            call the run this in boards and figures
 """
 _UNKNOWN_KEYS = """\
 A key of --metadata that no infocap task knows is refused, so that a misspelt one is not silently

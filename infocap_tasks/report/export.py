@@ -66,11 +66,14 @@ def _flat(run: Run, benchmarks: Sequence[str]) -> dict[str, Any]:
         row[f"{name}_stderr"] = run.standard_errors.get(name)
     return row | {
         "active_params": run.active_params,
-        "num_documents": len(run.documents) if run.documents else None,
+        "num_documents": run.num_documents,
+        "num_documents_of_corpus": run.num_documents_of_corpus,
+        "is_partial": run.is_partial,
         "date": run.date,
         "model_id": public_id(run),
         "backend": run.provenance.backend,
         "dtype": run.provenance.dtype,
+        "quantization": run.provenance.quantization,
         "harness_version": run.provenance.harness_version,
         "tokenizer_fingerprint": run.provenance.tokenizer_fingerprint,
         "flops_method": run.provenance.flops_method,
@@ -96,16 +99,19 @@ def _portable(name: str) -> str:
 _TEXTS = frozenset(
     {
         "series", "model", "task", "corpus", "corpus_sha256", "regime", "model_id", "backend",
-        "dtype", "harness_version", "tokenizer_fingerprint", "flops_method", "source",
+        "dtype", "quantization", "harness_version", "tokenizer_fingerprint", "flops_method",
+        "source",
     }
 )  # fmt: skip
-_COUNTS = frozenset({"max_tokens", "active_params", "num_documents"})
+_COUNTS = frozenset({"max_tokens", "active_params", "num_documents", "num_documents_of_corpus"})
 
 
-def column_type(name: str) -> type[str] | type[int] | type[float]:
+def column_type(name: str) -> type[str] | type[bool] | type[int] | type[float]:
     """What a column of ``flat_rows`` holds, even if all of it is unknown."""
     if name in _TEXTS:
         return str
+    if name == "is_partial":
+        return bool
     return int if name in _COUNTS else float
 
 
@@ -118,7 +124,12 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     import pyarrow  # slow to import, and only this format needs it
     from pyarrow import parquet
 
-    arrow = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    arrow = {
+        str: pyarrow.string(),
+        bool: pyarrow.bool_(),
+        int: pyarrow.int64(),
+        float: pyarrow.float64(),
+    }
     types = {name: column_type(name) for name in rows[0]}
     typed = [{k: None if v is None else types[k](v) for k, v in row.items()} for row in rows]
     schema = pyarrow.schema([(name, arrow[type_]) for name, type_ in types.items()])
@@ -178,8 +189,10 @@ def every_eval_ever(run: Run, evaluator: Evaluator, now: float | None = None) ->
 
 
 def _path(run: Run, model_id: str) -> str:
-    identity = [run.model, run.task, run.corpus_sha256, run.regime, run.max_tokens, run.date]
-    digest = hashlib.sha256(json.dumps([model_id, *identity]).encode()).digest()
+    told = run.provenance  # not the label, which depends on what else was read
+    variant = [told.name, told.revision, told.backend, told.dtype, told.quantization]
+    identity = [run.task, run.corpus_sha256, run.regime, run.max_tokens, run.date]
+    digest = hashlib.sha256(json.dumps([model_id, *variant, *identity]).encode()).digest()
     return f"data/{COLLECTION}/{model_id}/{uuid.UUID(bytes=digest[:16], version=4)}.json"
 
 
@@ -194,6 +207,7 @@ def _model_info(run: Run, model_id: str) -> dict[str, Any]:
         "active_params": run.active_params,
         "model_num_parameters": provenance.num_parameters,
         "model_dtype": provenance.dtype,
+        "quantization": provenance.quantization,
         "model_revision": provenance.revision,
         "model_sha": provenance.commit,
     }
@@ -218,11 +232,20 @@ def _result(run: Run, name: str, value: float) -> dict[str, Any]:
         "source_data": {
             "dataset_name": run.corpus,
             "source_type": "other",
-            "additional_details": {"sha256": run.corpus_sha256 or "unknown"},
+            "additional_details": _of_corpus(run),
         },
         "metric_config": _metric_config(run, name),
         "score_details": score,
     }
+
+
+def _of_corpus(run: Run) -> dict[str, str]:
+    counts = {
+        "num_documents": run.num_documents,
+        "num_documents_of_corpus": run.num_documents_of_corpus,
+    }
+    known = {name: str(count) for name, count in counts.items() if count is not None}
+    return {"sha256": run.corpus_sha256 or "unknown", "is_partial": str(run.is_partial), **known}
 
 
 def _metric_config(run: Run, name: str) -> dict[str, Any]:

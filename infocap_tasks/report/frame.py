@@ -31,4 +31,6 @@ def to_frame(runs: Iterable[Run] | Board) -> "DataFrame":
 
 
 def _type(column: str) -> str:
+    if column_type(column) is bool:
+        return "bool"
     return "Int64" if column in _RANKS or column_type(column) is int else "float64"

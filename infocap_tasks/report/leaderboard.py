@@ -101,6 +101,7 @@ def _columns(board: Board) -> list[Column]:
         _number("FLOPs per token", "flops_per_token", si),
         _number("FLOPs per byte", "flops_per_byte", si),
         _number("Active parameters", "active_params", si),
+        Column("Documents", "num_documents", _documents, "descending"),
         *(_number(name, name, "{:.4f}".format) for name in board.benchmarks),
     ]
     if board.sort in {column.field for column in columns}:
@@ -126,6 +127,13 @@ def _number(header: str, field: str, shown: Callable[[float], str]) -> Column:
 def _interval(values: Mapping[str, Any]) -> str:
     low, high = values["information_capacity_low"], values["information_capacity_high"]
     return UNKNOWN if low is None else f"{low:.4f} to {high:.4f}"
+
+
+def _documents(values: Mapping[str, Any]) -> str:
+    if values["num_documents"] is None:
+        return UNKNOWN
+    of_all = f" of {values['num_documents_of_corpus']}" if values["is_partial"] else ""
+    return f"{values['num_documents']}{of_all}"
 
 
 def _ranks(values: Mapping[str, Any]) -> str:

@@ -100,11 +100,34 @@ def _origin(content: Mapping[str, Any], metadata: Sequence[Any], source: str) ->
         backend=_said(at(config, "model")),
         harness_version=_said(content.get("lm_eval_version")),
         num_parameters=int(num_parameters) if is_number(num_parameters) else None,
-        dtype=_said(at(config, "model_dtype")),
+        dtype=_said(at(config, "model_dtype")) or _given_dtype(arguments),
+        quantization=_quantization(arguments),
         revision=_said(at(config, "model_revision")),
         commit=_said(at(config, "model_sha")),
     )
     return _Origin(model, source, float(date) if is_number(date) else None, provenance)
+
+
+def _given_dtype(arguments: Mapping[str, Any]) -> str | None:
+    dtype = _said(arguments.get("dtype"))
+    return None if dtype == "auto" else dtype
+
+
+# Arguments of the harness's backends by which weights are quantised when they are loaded.
+_QUANTIZING = {
+    "load_in_4bit": "4-bit",
+    "load_in_8bit": "8-bit",
+    "autogptq": "GPTQ",
+    "gptqmodel": "GPTQ",
+}
+
+
+def _quantization(arguments: Mapping[str, Any]) -> str | None:
+    for key, name in _QUANTIZING.items():
+        if arguments.get(key) not in (None, False, "False", "false"):
+            return name
+    in_config = at(arguments.get("quantization_config"), "quant_method")
+    return _said(arguments.get("quantization")) or _said(in_config)
 
 
 # The arguments of the harness's backends that name a model, those that tell it best first.
@@ -152,6 +175,7 @@ def _with_task(provenance: Provenance, record: Mapping[str, Any]) -> Provenance:
     corpus, breakdown = at(record, "corpus"), at(record, "flops", "breakdown")
     return replace(
         provenance,
+        name=_said(record.get("name")),
         tokenizer_fingerprint=_said(at(record, "tokenizer", "fingerprint")),
         flops_method=_said(at(record, "flops", "method")),
         flop_breakdown={

@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.results.file import ResultsFile, read_file
+from infocap_tasks.results.labels import Identity, identity_of, labels, short_names
 from infocap_tasks.results.run import Run
 from infocap_tasks.results.series import series_of
 from infocap_tasks.results.values import Unusable
+
+Names = Mapping[Identity, str]
 
 
 class Reading(NamedTuple):
@@ -29,8 +32,8 @@ class Reading(NamedTuple):
 def read_runs(paths: Iterable[str | Path], series: Mapping[str, str] | None = None) -> Reading:
     """The runs in results files, and in those of folders and all folders in them.
 
-    Of several runs of one model on one task, corpus, regime and L the newest is taken, and a note
-    says so. Two files with the same content count as one.
+    Of several runs of one model on one task, corpus, regime and L the one of most documents is
+    taken, of these the newest, and a note says so. Two files with the same content count as one.
 
     Args:
         paths: what ``--output_path`` was given, or single files.
@@ -46,23 +49,29 @@ def read_runs(paths: Iterable[str | Path], series: Mapping[str, str] | None = No
             read.append(read_file(path))
         except Unusable as error:
             complaints.append(f"{path}: {error}; the file is left out")
-    names = _short_names({file.model for file in read})
-    runs, notes = _newest([run for file in read for run in file.runs])
-    benchmarks = _benchmarks(read)
+    short = short_names(file.model for file in read)
+    names = labels((identity_of(run) for file in read for run in file.runs), short)
+    by_model = defaultdict(list)
+    for file in read:
+        by_model[file.model].append(file)
+    runs, notes = _newest(
+        [
+            replace(
+                run,
+                model=(label := names[identity_of(run)]),
+                series=series_of(run.model, series),
+                benchmarks=_benchmarks(by_model[run.model], label, names),
+            )
+            for file in read
+            for run in file.runs
+        ]
+    )
     notes += [
-        f"{names[model]}: only benchmark scores were read, no run of an infocap task"
-        for model in benchmarks.keys() - {run.model for run in runs}
+        f"{short[model]}: only benchmark scores were read, no run of an infocap task"
+        for model, files in by_model.items()
+        if any(file.benchmarks for file in files) and not any(file.runs for file in files)
     ]
-    found = [
-        replace(
-            run,
-            model=names[run.model],
-            series=series_of(run.model, series),
-            benchmarks=benchmarks.get(run.model, {}),
-        )
-        for run in runs
-    ]
-    return Reading(found, complaints, notes)
+    return Reading(runs, complaints, notes)
 
 
 def _result_files(paths: Iterable[str | Path]) -> list[Path]:
@@ -85,37 +94,37 @@ def _result_files(paths: Iterable[str | Path]) -> list[Path]:
     return list({path.resolve(): path for path in found}.values())
 
 
-def _short_names(names: set[str]) -> dict[str, str]:
-    """The part after the last slash, or the whole name where two would else be the same."""
-    by_leaf = defaultdict(list)
-    for name in names:
-        by_leaf[name.rstrip("/").rpartition("/")[2] or name].append(name)
-    return {
-        name: leaf if len(same) == 1 else name for leaf, same in by_leaf.items() for name in same
-    }
-
-
 def _newest(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """One run for each measurement, the newest, and a note on each choice."""
+    """One run for each measurement, the newest on most documents, and a note on each choice."""
     groups: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
     for run in runs:
         groups[(run.model, run.task, run.corpus_sha256, run.regime, run.max_tokens)].append(run)
     kept, notes = [], []
     for group in groups.values():
-        newest = max(group, key=lambda run: (run.date is not None, run.date or 0.0, run.source))
-        kept.append(newest)
-        if any(replace(run, source=newest.source) != newest for run in group):
-            notes.append(
-                f"{newest.model}, {newest.task}: {len(group)} runs; the newest is taken, "
-                f"{newest.source}"
-            )
+        newest = max(group, key=_age)
+        taken = max(group, key=lambda run: (*_coverage(run), *_age(run)))
+        kept.append(taken)
+        if any(replace(run, source=taken.source) != taken for run in group):
+            why = "the newest is taken"
+            if taken is not newest:
+                why = f"the newest has only {newest.num_documents} documents; a fuller is taken"
+            notes.append(f"{taken.model}, {taken.task}: {len(group)} runs; {why}, {taken.source}")
     return kept, notes
 
 
-def _benchmarks(read: Sequence[ResultsFile]) -> dict[str, dict[str, float]]:
-    """Scores by model and standard task, the newest file's last."""
-    scores: dict[str, dict[str, float]] = defaultdict(dict)
-    for file in sorted(read, key=lambda file: file.date or 0.0):
-        if file.benchmarks:
-            scores[file.model] |= file.benchmarks
-    return dict(scores)
+def _age(run: Run) -> tuple[bool, float, str]:
+    return run.date is not None, run.date or 0.0, run.source
+
+
+def _coverage(run: Run) -> tuple[bool, int]:
+    """How much of its corpus a run scored; whole runs are alike, whatever their files say."""
+    return not run.is_partial, (run.num_documents or 0) if run.is_partial else 0
+
+
+def _benchmarks(files: Sequence[ResultsFile], label: str, names: Names) -> dict[str, float]:
+    """Scores by standard task, the newest file's last, without those of variants of the model."""
+    scores: dict[str, float] = {}
+    for file in sorted(files, key=lambda file: file.date or 0.0):
+        if not file.runs or label in {names[identity_of(run)] for run in file.runs}:
+            scores |= file.benchmarks
+    return scores

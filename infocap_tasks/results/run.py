@@ -1,10 +1,10 @@
 """The record of a run: one model on one task, what was measured and where it comes from."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
-from infocap_tasks.metrics import METRICS, DocumentScore, Measured
+from infocap_tasks.metrics import METRICS, DocumentScore, Measured, aggregate, standard_error
 
 PUBLISHED = "published: "
 
@@ -15,10 +15,12 @@ class Provenance:
 
     Attributes:
         model_id: the model as the harness was given it, a hub id or a path.
+        name: what ``infocap eval --name`` called the run.
         backend: the harness's name for what ran the model, ``infocap-hf`` or ``hf``.
         harness_version: the version of lm-evaluation-harness.
         num_parameters: the number of the model's parameters.
         dtype: the type of its weights, such as ``torch.bfloat16``.
+        quantization: how the backend was told to quantise its weights, such as ``4-bit``.
         revision: the branch, tag or commit that was asked for.
         commit: the commit on the hub that was loaded.
         tokenizer_fingerprint: the hash of the tokenizer, the same wherever it was loaded from.
@@ -28,10 +30,12 @@ class Provenance:
     """
 
     model_id: str | None = None
+    name: str | None = None
     backend: str | None = None
     harness_version: str | None = None
     num_parameters: int | None = None
     dtype: str | None = None
+    quantization: str | None = None
     revision: str | None = None
     commit: str | None = None
     tokenizer_fingerprint: str | None = None
@@ -45,8 +49,9 @@ class Run:
     """One model measured on one task of ours, with all that its metrics are functions of.
 
     Attributes:
-        model: the model's name: the part after the last slash, with its ``@revision``, or the whole
-            name where two models that were read would else share one.
+        model: the run's ``--name``, else the model's: the part after the last slash, with its
+            ``@revision``, or the whole name where two models that were read would else share one;
+            with engine, dtype or quantisation where runs of one model differ in it.
         series: the series that the model belongs to.
         task: the harness's name for the task.
         corpus: the corpus's name.
@@ -96,6 +101,45 @@ class Run:
     def is_published(self) -> bool:
         """Whether the numbers are the paper's, not read from a results file."""
         return self.source.startswith(PUBLISHED)
+
+    @property
+    def num_documents(self) -> int | None:
+        """The number of documents that were scored; None if the source does not say."""
+        return len(self.documents) if self.documents else self._recorded("num_documents_scored")
+
+    @property
+    def num_documents_of_corpus(self) -> int | None:
+        """The number of documents of the whole corpus; None if the source does not say."""
+        return self._recorded("num_documents")
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only some documents of the corpus are known to have been scored."""
+        scored, of_corpus = self.num_documents, self.num_documents_of_corpus
+        return scored is not None and of_corpus is not None and scored < of_corpus
+
+    def _recorded(self, count: str) -> int | None:
+        value = self.provenance.corpus.get(count)
+        return value if isinstance(value, int) else None
+
+    def on_documents(self, names: Collection[str]) -> "Run":
+        """The run as if it had scored only the documents of these names, one or more."""
+        scores = tuple(score for score in self.documents or () if score.document_id in names)
+        text_size, nll = (
+            aggregate(name, scores) for name in ("text_size_bits_per_token", "nll_bits_per_token")
+        )
+        errors = {name: standard_error(name, scores) for name in self.standard_errors}
+        return replace(
+            self,
+            text_size_bits_per_token=text_size,
+            nll_bits_per_token=nll,
+            compression_gain_bits_per_token=text_size - nll,
+            information_capacity=capacity_of_gain(
+                text_size - nll, self.flops_per_token, self.bias_bits_per_token
+            ),
+            standard_errors={name: error for name, error in errors.items() if error is not None},
+            documents=scores,
+        )
 
     def metric(self, name: str) -> float | None:
         """The metric ``name``, in its unit; None if it needs C or H and they are not known."""

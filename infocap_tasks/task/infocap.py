@@ -289,6 +289,7 @@ class InformationCapacityTask(ConfigurableTask):
             "tokenizer": self._tokenizer_record(),
             "flops": self._flops.record(),
             "documents": self._documents_record(),
+            **({"name": self.settings.run_name} if self.settings.run_name else {}),
         }
         return config
 

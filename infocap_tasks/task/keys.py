@@ -68,6 +68,7 @@ SETTINGS = (
         "max_documents", "score only the first texts; with seed, a random sample",
         "100", "all", "documents",
     ),
+    Setting("run_name", "call the run this in boards and figures (--name of infocap eval)", "NAME"),
     Setting("seed", "draw that sample; the same seed draws the same texts", "1"),
     Setting(
         "corpus_revision", "read a published corpus at this branch, tag or commit", "COMMIT", "main"
@@ -161,10 +162,11 @@ def refuse_unknown(metadata: Mapping[str, Any], has_other_tasks: bool) -> None:
     Raises:
         InfocapError: there is one; the message names the nearest known key.
     """
-    known = [setting.name for setting in SETTINGS]
+    known = {setting.name: setting.given_in for setting in SETTINGS}
     for key in _unknown(metadata, known):
         cutoff = _MISSPELLED if has_other_tasks else _SIMILAR
-        nearest = get_close_matches(key, known, 1, cutoff)
+        usable = [name for name, place in known.items() if place != INTERNAL]
+        nearest = get_close_matches(key, usable, 1, cutoff)
         if nearest:
             raise InfocapError(f"--metadata {key}: did you mean {nearest[0]}?")
         if not has_other_tasks:

@@ -80,6 +80,7 @@ class Settings:
         given_flops: FLOPs that the user states.
         flops_config: another model to count FLOPs from.
         backend: how the model is scored.
+        run_name: what the run is called in boards; None: by its model.
     """
 
     max_tokens: int
@@ -91,6 +92,7 @@ class Settings:
     given_flops: Flops | None
     flops_config: Pretrained | None
     backend: Backend
+    run_name: str | None
 
 
 def parse_settings(metadata: Metadata) -> Settings:
@@ -118,7 +120,19 @@ def parse_settings(metadata: Metadata) -> Settings:
         ),
         flops_config=_flops_config(metadata),
         backend=_backend(metadata),
+        run_name=_run_name(metadata.get("run_name")),
     )
+
+
+def _run_name(given: Any) -> str | None:
+    if given is None:
+        return None
+    name = " ".join(str(given).split())
+    if not name or not name.isprintable():
+        raise InfocapError(
+            f"run_name={given!r}: give letters that can be printed, such as base-4bit"
+        )
+    return name
 
 
 def parse_model(metadata: Metadata) -> Pretrained | None:

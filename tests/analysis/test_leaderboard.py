@@ -3,7 +3,7 @@ import io
 import json
 
 import pytest
-from helpers.made_up import documents, run_of
+from helpers.made_up import documents, of_corpus, run_of
 
 from infocap_tasks.analysis.leaderboard import boards, record
 from infocap_tasks.cli.main import main
@@ -48,13 +48,19 @@ def test_same_lead_on_other_documents_is_uncertain():
     others = tuple(
         d._replace(document_id=f"o{d.document_id}") for d in documents([b + 1 for b in BITS])
     )
-    rows = by_model(only_board([run_of("a", documents(BITS)), run_of("b", others)]))
+    whole = of_corpus(len(BITS))
+    runs = [run_of("a", documents(BITS), **whole), run_of("b", others, **whole)]
+    rows = by_model(only_board(runs))
     assert (rows["a"].ranks, rows["b"].ranks) == ((1, 2), (1, 2))
 
 
-@pytest.mark.parametrize("scores", [None, documents([300.0])])
-def test_interval_and_ranks_are_unknown_without_documents(scores):
-    unknown = run_of("unknown", documents([300.0]), documents=scores)
+def test_interval_and_ranks_are_unknown_for_one_document():
+    (row,) = only_board([run_of("a", documents([300.0]))]).rows
+    assert row.interval is row.ranks is None
+
+
+def test_interval_and_ranks_are_unknown_without_documents():
+    unknown = run_of("unknown", documents([300.0]), documents=None)
     rows = by_model(only_board([unknown, run_of("known", documents(BITS))]))
     assert rows["unknown"].interval is rows["unknown"].ranks is None
     assert rows["known"].ranks == (1, 2)

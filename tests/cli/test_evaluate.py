@@ -161,6 +161,23 @@ def test_a_corpus_path_that_no_task_reads_is_refused(tiny_model, corpus_file):
         assert parsed(*flags, tasks).tasks
 
 
+def test_a_name_is_told_to_the_tasks(tiny_model):
+    flags = ("--model_args", f"pretrained={tiny_model}", "--metadata", "max_tokens=64")
+    options = command_line.parse(flags, "infocap eval")
+    assert complete(options, name="base 4bit").metadata["run_name"] == "base 4bit"
+    assert "run_name" not in parsed(*flags).metadata
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\x00b"])
+def test_a_name_that_cannot_be_printed_is_refused(tiny_model, name):
+    flags = (
+        "--model_args", f"pretrained={tiny_model}", "--tasks", "infocap_pydocs", "--name", name,
+        "--metadata", "max_tokens=64",
+    )  # fmt: skip
+    with pytest.raises(InfocapError, match=r"run_name=.*can be printed"):
+        evaluate(flags)
+
+
 def test_the_harness_cache_is_refused_for_token_ids(tiny_model, corpus_file):
     flags = (
         "--model_args", f"pretrained={tiny_model}", "--use_cache", "cache",

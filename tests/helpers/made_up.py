@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from infocap_tasks.metrics import METRICS, DocumentScore, aggregate
-from infocap_tasks.results.run import Run
+from infocap_tasks.results.run import Provenance, Run
 
 
 def documents(
@@ -50,6 +50,11 @@ def run_of(model: str, scores: tuple[DocumentScore, ...], series: str = "S", **f
     )
 
 
+def of_corpus(num_documents: int) -> dict[str, Provenance]:
+    """The field of a run whose corpus has this many documents."""
+    return {"provenance": Provenance(corpus={"num_documents": num_documents})}
+
+
 def made_up_series(name, slope, bias, log2_flops, noise=None) -> list[Run]:
     """Runs with G = slope log2 N - bias (and noise); their own b is -24."""
     noise = np.zeros(len(log2_flops)) if noise is None else noise
@@ -72,7 +77,11 @@ def write_results(folder: Path, run: Run) -> Path:
     """The run as a results file of the harness."""
     scores = run.documents or ()
     infocap = {
-        "corpus": {"name": run.corpus, "sha256": run.corpus_sha256},
+        "corpus": {
+            **run.provenance.corpus,
+            "name": run.corpus,
+            "sha256": run.corpus_sha256,
+        },
         "regime": run.regime,
         "max_tokens": run.max_tokens,
         "bias_bits_per_token": run.bias_bits_per_token,

@@ -140,7 +140,7 @@ def test_parquet_types_do_not_depend_on_what_is_known(tmp_path):
         schemas.append(pyarrow.parquet.read_schema(target))
     assert schemas[0].equals(schemas[1])
     types = {field.name: str(field.type) for field in schemas[0]}
-    assert set(types.values()) == {"string", "int64", "double"}
+    assert set(types.values()) == {"string", "bool", "int64", "double"}
     assert types["benchmark_arc"] == types["bits_per_byte_stderr"] == types["date"] == "double"
     assert types["num_documents"] == types["active_params"] == "int64"
     assert types["dtype"] == types["corpus_sha256"] == "string"

@@ -7,7 +7,7 @@ from infocap_tasks.report.leaderboard import as_csv, as_markdown, as_table, know
 def test_columns_without_values_are_named_and_left_out():
     (board,) = boards([run_of("m", documents([300.0]), documents=None, active_params=None)])
     known, unknown = known_columns(board)
-    assert unknown == ["95 % interval", "Ranks, 95 %", "Active parameters"]
+    assert unknown == ["95 % interval", "Ranks, 95 %", "Active parameters", "Documents"]
     assert not {column.header for column in known} & set(unknown)
 
 

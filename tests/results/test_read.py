@@ -82,6 +82,30 @@ def test_dated_run_is_newer_than_undated_one(content, tmp_path):
     assert read_runs([tmp_path / "results_z.json"]).runs[0].date is None
 
 
+def partial_of(content, count):
+    """The content of a run of the first documents, as --limit leaves it."""
+    cut = copy.deepcopy(content)
+    for task in ("words_en", "words_zh"):
+        record = cut["configs"][task]["metadata"]["infocap"]
+        record["corpus"]["num_documents_scored"] = count
+        record["documents"] = {name: column[:count] for name, column in record["documents"].items()}
+        cut["results"][task] = {"alias": task}
+    return cut
+
+
+def test_newer_partial_run_does_not_replace_a_full_one(content, tmp_path):
+    for age, (name, count) in enumerate((("full", 12), ("four", 4), ("two", 2))):
+        newer = partial_of(content, count)
+        newer["date"] += age
+        save(tmp_path, newer, f"results_{name}.json")
+    runs, complaints, notes = read_runs([tmp_path])
+    assert not complaints
+    assert [run.num_documents for run in runs] == [12, 12]
+    assert "3 runs; the newest has only 2 documents; a fuller is taken" in notes[0]
+    runs = read_runs([tmp_path / f"results_{name}.json" for name in ("four", "two")]).runs
+    assert [(run.num_documents, run.is_partial) for run in runs] == [(4, True)] * 2
+
+
 def test_runs_on_other_texts_or_lengths_are_kept_apart(content, tmp_path):
     for index, (part, value) in enumerate([(("corpus", "sha256"), "f" * 64), (("max_tokens",), 7)]):
         other = copy.deepcopy(content)
@@ -109,6 +133,77 @@ def test_revision_is_another_model(content, tmp_path):
     content["config"]["model_args"] = "pretrained=lab/mini-0.1B,revision=step7,dtype=float32"
     save(tmp_path, content)
     assert {run.model for run in read_runs([tmp_path]).runs} == {"mini-0.1B@step7"}
+
+
+# ------------------------------------------------------------------ variants of a model
+
+
+def variant(content, *, name=None, config=None, **arguments):
+    """The content of a run of the same path with another engine, dtype, quantisation or name."""
+    other = copy.deepcopy(content)
+    other["config"]["model_args"] = {"pretrained": "lab/mini-0.1B", **arguments}
+    other["config"] |= config or {}
+    for config in other["configs"].values():
+        if name and "infocap" in config["metadata"]:
+            config["metadata"]["infocap"]["name"] = name
+    return other
+
+
+def models_in(folder, *contents):
+    for index, content in enumerate(contents):
+        save(folder, content, f"results_{index}.json")
+    runs, _, notes = read_runs([folder])
+    assert not notes
+    assert {run.series for run in runs} == {"mini"}
+    return [run.model for run in runs if run.task == "words_en"]
+
+
+@pytest.mark.parametrize(
+    ("differs", "labels"),
+    [
+        ({"config": {"model_dtype": "torch.bfloat16"}}, ("float32", "bfloat16")),
+        ({"config": {"model": "infocap-hf"}}, ("hf", "infocap-hf")),
+        ({"load_in_4bit": True}, (None, "4-bit")),
+        ({"quantization_config": {"quant_method": "fp8"}}, (None, "fp8")),
+        (
+            {"config": {"model": "vllm", "model_dtype": None}, "quantization": "awq"},
+            ("hf, float32", "vllm, awq"),
+        ),
+    ],
+)
+def test_engine_dtype_and_quantisation_tell_runs_of_one_path_apart(
+    content, tmp_path, differs, labels
+):
+    found = models_in(tmp_path, variant(content), variant(content, **differs))
+    assert found == [f"mini-0.1B ({label})" if label else "mini-0.1B" for label in labels]
+
+
+def test_named_runs_have_their_names_and_others_their_models(content, tmp_path):
+    runs = (variant(content), variant(content, name="base"), variant(content, name="tuned"))
+    assert models_in(tmp_path, *runs) == ["mini-0.1B", "base", "tuned"]
+
+
+def test_one_name_for_two_models_or_precisions_is_made_longer(content, tmp_path):
+    half = {"model_dtype": "torch.float16"}
+    other = variant(content, name="x", config=half)
+    other["config"]["model_args"]["pretrained"] = "lab/mini-9B"
+    runs = (variant(content, name="x"), other, variant(content, name="x", config=half))
+    assert models_in(tmp_path, *runs) == [
+        "x (lab/mini-0.1B) (float32)", "x (lab/mini-9B)", "x (lab/mini-0.1B) (float16)",
+    ]  # fmt: skip
+
+
+def test_benchmarks_of_a_variant_are_not_those_of_another(content, tmp_path):
+    quantised = variant(content, load_in_8bit=True)
+    quantised["results"]["quiz"]["acc,none"] = 0.125
+    apart = variant(content)
+    apart["results"] = {"arc": {"acc,none": 0.4}}
+    for index, file in enumerate((variant(content), quantised, apart)):
+        save(tmp_path, file, f"results_{index}.json")
+    found = {run.model: run.benchmarks for run in read_runs([tmp_path]).runs}
+    quiz = content["results"]["quiz"]["acc,none"]
+    assert found["mini-0.1B"] == {"quiz": quiz, "arc": 0.4}
+    assert found["mini-0.1B (8-bit)"] == {"quiz": 0.125, "arc": 0.4}
 
 
 def test_benchmarks_of_other_files_are_joined(content, tmp_path):

@@ -77,6 +77,12 @@ def test_defaults():
     assert backend.max_length is backend.prefix_token_id is backend.softmax_dtype is None
 
 
+def test_name_of_the_run_is_text_on_one_line():
+    assert parse(run_name=7).run_name == "7"  # as the harness parses run_name=7
+    assert parse(run_name="a\n b").run_name == "a b"
+    assert parse().run_name is None
+
+
 @pytest.mark.parametrize(
     ("metadata", "corpus"),
     [

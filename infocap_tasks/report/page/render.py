@@ -118,10 +118,11 @@ def _data(view: _View) -> dict[str, Any]:
 
 
 def _terms(shared: Comparable) -> str:
-    return (
+    terms = (
         f"Task {shared.task}, regime {shared.regime}, texts cut at {shared.max_tokens} tokens, "
         f"b = {shared.bias_bits_per_token:g} bits per token"
     ).replace("b = -", "b = −")
+    return terms + (f"; partial: {shared.documents} documents" if shared.is_partial else "")
 
 
 def capacity_summary(board: Board) -> str:
