@@ -155,22 +155,41 @@ def flops_per_byte(measured: Measured) -> Any:
 
 
 class Metric(NamedTuple):
-    """A function of what was measured, and whether more of it is better."""
+    """A function of what was measured, and how it is shown.
+
+    Attributes:
+        of_measured: the function.
+        higher_is_better: whether more of it is better.
+        title: its name in tables.
+        unit: in words.
+        can_be_negative: whether a value below 0 is possible.
+    """
 
     of_measured: Callable[[Measured], Any]
     higher_is_better: bool
+    title: str
+    unit: str
+    can_be_negative: bool = False
 
+
+_PER_DOUBLING = "bits per token and doubling of FLOPs per token"
 
 METRICS: Mapping[str, Metric] = {
-    "information_capacity": Metric(information_capacity, True),
-    "information_capacity_unbiased": Metric(information_capacity_unbiased, True),
-    "compression_gain_bits_per_token": Metric(compression_gain_bits_per_token, True),
-    "text_size_bits_per_token": Metric(text_size_bits_per_token, True),
-    "nll_bits_per_token": Metric(nll_bits_per_token, False),
-    "bits_per_byte": Metric(bits_per_byte, False),
-    "bytes_per_token": Metric(bytes_per_token, True),
-    "flops_per_token": Metric(flops_per_token, False),
-    "flops_per_byte": Metric(flops_per_byte, False),
+    "information_capacity": Metric(information_capacity, True, "IC", _PER_DOUBLING, True),
+    "information_capacity_unbiased": Metric(
+        information_capacity_unbiased, True, "IC without b", _PER_DOUBLING, True
+    ),
+    "compression_gain_bits_per_token": Metric(
+        compression_gain_bits_per_token, True, "G, bits per token", "bits per token", True
+    ),
+    "text_size_bits_per_token": Metric(
+        text_size_bits_per_token, True, "C, bits per token", "bits per token"
+    ),
+    "nll_bits_per_token": Metric(nll_bits_per_token, False, "H, bits per token", "bits per token"),
+    "bits_per_byte": Metric(bits_per_byte, False, "Bits per byte", "bits per byte"),
+    "bytes_per_token": Metric(bytes_per_token, True, "Bytes per token", "bytes per token"),
+    "flops_per_token": Metric(flops_per_token, False, "FLOPs per token", "FLOPs per token"),
+    "flops_per_byte": Metric(flops_per_byte, False, "FLOPs per byte", "FLOPs per byte"),
 }
 
 

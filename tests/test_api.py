@@ -136,7 +136,7 @@ def test_the_notebook_ends_in_a_figure(tmp_path):
 
 def test_our_model_stands_beside_those_of_the_harness():
     code = (
-        "import infocap_tasks.backend, sys; light = 'torch' not in sys.modules\n"
+        "import infocap_tasks.backend.registered, sys; light = 'torch' not in sys.modules\n"
         "from lm_eval.api.registry import get_model\n"
         "print(light, get_model('infocap-hf').__name__, get_model('hf').__name__)"
     )

@@ -24,6 +24,7 @@ PRIVATE = {
     "_rank": HFLM,
     "_world_size": HFLM,
     "_loglikelihood_tokens": HFLM,
+    "_create_model": HFLM,
     "_detect_batch_size": HFLM,
 }
 PRIVATE_MODULES = {"lm_eval._cli"}
@@ -160,3 +161,12 @@ def test_the_search_finds_imports_overrides_and_attributes():
     assert {*private_modules_in(tree)} == {"lm_eval._a", "lm_eval.c._d"}
     found = {*private_attributes_in(tree)} & OF_THE_HARNESS
     assert found == {"_model_call", "_rank", "_detect_batch_size"}
+
+
+def test_the_scorer_loads_neither_the_harness_nor_torch():
+    code = (
+        "import sys, infocap_tasks.backend.scorer, infocap_tasks.backend.engine; "
+        "print({'lm_eval', 'torch', 'transformers'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr

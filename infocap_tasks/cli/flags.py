@@ -56,7 +56,7 @@ def _refuse_missing_folders(folders: Sequence[str]) -> None:
 def _refuse_unknown_model(model: str) -> None:
     from lm_eval.api.registry import model_registry
 
-    import infocap_tasks.backend  # noqa: F401  (it makes infocap-hf known)
+    import infocap_tasks.backend.registered  # noqa: F401  (it makes infocap-hf known)
 
     if model in model_registry:
         return

@@ -23,26 +23,6 @@ from infocap_tasks.results.run import Run
 SCHEMA_VERSION = "0.3.0"
 COLLECTION = "infocap-tasks"
 
-_BITS, _PER_DOUBLING = "bits per token", "bits per token and doubling of FLOPs per token"
-_UNITS = {
-    "information_capacity": _PER_DOUBLING,
-    "information_capacity_unbiased": _PER_DOUBLING,
-    "compression_gain_bits_per_token": _BITS,
-    "text_size_bits_per_token": _BITS,
-    "nll_bits_per_token": _BITS,
-    "bits_per_byte": "bits per byte",
-    "bytes_per_token": "bytes per token",
-    "flops_per_token": "FLOPs per token",
-    "flops_per_byte": "FLOPs per byte",
-}
-_MAY_BE_NEGATIVE = frozenset(
-    {
-        "information_capacity",
-        "information_capacity_unbiased",
-        "compression_gain_bits_per_token",
-    }
-)
-
 
 # ------------------------------------------------------------------ flat
 
@@ -254,7 +234,7 @@ def _metric_config(run: Run, name: str) -> dict[str, Any]:
         "metric_id": f"infocap.{name}",
         "metric_name": name,
         "metric_kind": name,
-        "metric_unit": _UNITS[name],
+        "metric_unit": METRICS[name].unit,
         "metric_parameters": {
             "regime": run.regime,
             "max_tokens": run.max_tokens,
@@ -263,7 +243,7 @@ def _metric_config(run: Run, name: str) -> dict[str, Any]:
         },
         "lower_is_better": not METRICS[name].higher_is_better,
         "score_type": "continuous",
-        "min_score": "-Infinity" if name in _MAY_BE_NEGATIVE else 0.0,
+        "min_score": "-Infinity" if METRICS[name].can_be_negative else 0.0,
         "max_score": "Infinity",
     }
 

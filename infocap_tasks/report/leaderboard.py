@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infocap_tasks.analysis.leaderboard import SORTABLE, Board, record
+from infocap_tasks.metrics import METRICS
 from infocap_tasks.report import tables
 from infocap_tasks.report.tables import si
 
@@ -91,30 +92,26 @@ def _columns(board: Board) -> list[Column]:
     columns = [
         Column("Model", "model", lambda r: r["model"], is_text=True),
         Column("Rank", "rank", lambda r: str(r["rank"])),
-        _number("IC", "information_capacity", "{:.4f}".format),
+        _metric("information_capacity", "{:.4f}".format),
         Column("95 % interval", "information_capacity_low", _interval, "descending"),
         Column("Ranks, 95 %", "rank_best", _ranks),
         Column("Series", "series", lambda r: r["series"], is_text=True),
-        _number("Bits per byte", "bits_per_byte", "{:.4f}".format),
-        _number("C, bits per token", "text_size_bits_per_token", "{:.2f}".format),
-        _number("H, bits per token", "nll_bits_per_token", "{:.3f}".format),
-        _number("FLOPs per token", "flops_per_token", si),
-        _number("FLOPs per byte", "flops_per_byte", si),
+        _metric("bits_per_byte", "{:.4f}".format),
+        _metric("text_size_bits_per_token", "{:.2f}".format),
+        _metric("nll_bits_per_token", "{:.3f}".format),
+        _metric("flops_per_token", si),
+        _metric("flops_per_byte", si),
         _number("Active parameters", "active_params", si),
         Column("Documents", "num_documents", _documents, "descending"),
         *(_number(name, name, "{:.4f}".format) for name in board.benchmarks),
     ]
     if board.sort in {column.field for column in columns}:
         return columns
-    return [*columns, _number(_RARE[board.sort], board.sort, "{:.4f}".format)]
+    return [*columns, _metric(board.sort, "{:.4f}".format)]
 
 
-# A table has one of these columns only if it is sorted by it.
-_RARE = {
-    "compression_gain_bits_per_token": "G, bits per token",
-    "information_capacity_unbiased": "IC without b",
-    "bytes_per_token": "Bytes per token",
-}
+def _metric(name: str, shown: Callable[[float], str]) -> Column:
+    return _number(METRICS[name].title, name, shown)
 
 
 def _number(header: str, field: str, shown: Callable[[float], str]) -> Column:

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
@@ -89,8 +90,18 @@ def score(
             scored = _ready(model, tokenizer, folder)
         else:
             scored = _ready(InfocapHF(model, **of_ours), tokenizer, folder)
-        results = _evaluate(scored, _TASKS[regime], settings)
+        with _texts_named_by_number(settings["corpus_path"]):
+            results = _evaluate(scored, _TASKS[regime], settings)
         return _run_of(results, folder)
+
+
+@contextmanager
+def _texts_named_by_number(path: str) -> Iterator[None]:
+    """The caller gave texts, and knows nothing of the file that they were written to."""
+    try:
+        yield
+    except InfocapError as error:
+        raise InfocapError(str(error).replace(f"{path}:", "text ")) from error
 
 
 class _Scored(NamedTuple):
@@ -183,5 +194,6 @@ def _run_of(results: dict[str, Any], folder: Path) -> Run:
     path.write_text(json.dumps(results, default=handle_non_serializable), "utf-8")
     (run,) = read_runs([path]).runs
     # The file of the texts is gone by then.
-    corpus = {**run.provenance.corpus, "source": "texts given to score"}
-    return replace(run, source="score", provenance=replace(run.provenance, corpus=corpus))
+    corpus = {**run.provenance.corpus, "name": "texts", "source": "texts given to score"}
+    provenance = replace(run.provenance, corpus=corpus)
+    return replace(run, corpus="texts", source="score", provenance=provenance)

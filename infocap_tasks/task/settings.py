@@ -8,6 +8,7 @@ The harness merges the YAML's own metadata, the model arguments and what the use
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,8 @@ def _is_whole_number(value: object) -> bool:
 
 def _declared_corpus(named: Any) -> DeclaredCorpus:
     """What ``corpus`` in a YAML stands for; see ``keys.SETTINGS`` for its forms."""
+    if isinstance(named, Mapping):
+        _refuse_unknown_parts(named)
     match named:
         case {"path": path}:
             fields = _fields(named.get("text_field"), named.get("id_field"))
@@ -200,6 +203,26 @@ def _declared_corpus(named: Any) -> DeclaredCorpus:
             return UsersFile()
     known = ", ".join([*CORPORA, _USERS_FILE])
     raise InfocapError(f"corpus={named}: unknown; known corpora are {known}")
+
+
+# What a corpus in a YAML may say, by the key that tells its kind.
+_CORPUS_KEYS = {
+    "path": ("path", "text_field", "id_field"),
+    "packaged": ("packaged", "id_field"),
+    "repository": ("repository", "file"),
+}
+
+
+def _refuse_unknown_parts(named: Mapping[Any, Any]) -> None:
+    kind = next((kind for kind in _CORPUS_KEYS if kind in named), None)
+    if kind is None:
+        return
+    allowed = _CORPUS_KEYS[kind]
+    for key in named:
+        if key not in allowed:
+            nearest = get_close_matches(str(key), allowed, 1)
+            remedy = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(allowed)}"
+            raise InfocapError(f"corpus: {key}: not a key of a corpus with {kind}; {remedy}")
 
 
 def _wanted_corpus(declared: DeclaredCorpus, metadata: Metadata) -> WholeCorpus:

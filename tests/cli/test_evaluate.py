@@ -1,6 +1,7 @@
 import argparse
 
 import pytest
+from helpers.models import write_jsonl
 
 from infocap_tasks.cli.evaluate import complete, evaluate
 from infocap_tasks.errors import InfocapError
@@ -223,3 +224,20 @@ def test_a_model_that_makes_up_numbers_is_refused_for_our_tasks_alone(tiny_model
     with pytest.raises(InfocapError, match="--model dummy: makes up"):
         parsed(*flags, "infocap_pydocs")
     assert parsed(*flags, "arc_easy").tasks
+
+
+def test_infocap_tasks_of_the_users_own_are_checked_as_ours_are(tiny_model, tmp_path):
+    corpus = write_jsonl(tmp_path / "letters.jsonl", [{"text": "Dear reader, hello."}])
+    (tmp_path / "letters.yaml").write_text(
+        f"include: {OURS}/_infocap.yaml\ntask: letters_of_mine\n"
+        f"metadata: {{version: 1.0, corpus: {{path: {corpus}}}, bias_bits_per_token: -27}}\n"
+    )
+    flags = [
+        "--model_args", f"pretrained={tiny_model}", "--include_path", str(tmp_path),
+        "--tasks", "letters_of_mine", "--metadata", "max_tokens=64",
+    ]  # fmt: skip
+    assert parsed(*flags).metadata["max_tokens"] == 64
+    with pytest.raises(InfocapError, match="max_tokens_per_text: did you mean max_tokens"):
+        parsed(*flags, "max_tokens_per_text=32")
+    with pytest.raises(InfocapError, match="apply_chat_template"):
+        parsed(*flags, "--apply_chat_template")

@@ -136,7 +136,7 @@ def test_wrong_settings_are_found_before_weights_are_read(tiny_config, texts, mo
 
 
 def test_a_faulty_text_is_named_by_its_number(tiny_model):
-    with pytest.raises(InfocapError, match=r"texts.jsonl:2: the text is white space only"):
+    with pytest.raises(InfocapError, match=r"^text 2: the text is white space only"):
         score(["fine enough", " "], str(tiny_model), **ALL)
 
 

@@ -47,7 +47,8 @@ def test_the_list_of_keys_is_what_is_read():
     parse_settings(given)
     assert given.keys_read <= {setting.name for setting in SETTINGS}
     unread = {s.name for s in SETTINGS if s.given_in != INTERNAL} - given.keys_read
-    assert unread == {"version"}  # the harness reads it
+    # The harness reads the one, the backend the other.
+    assert unread == {"version", "allow_missing_tensors"}
 
 
 def test_no_module_below_reads_the_metadata():
@@ -178,3 +179,16 @@ def test_flops_as_stated_or_of_another_config():
     assert parse(flops_per_token=2e9).given_flops.flops_per_token == 2_000_000_000
     config = parse(flops_config="org/model", trust_remote_code=True).flops_config
     assert config == Pretrained("org/model", trust_remote_code=True)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "complaint"),
+    [
+        ({"path": "a.jsonl", "text_feld": "body"}, "corpus: text_feld: .* did you mean text_field"),
+        ({"packaged": "a.jsonl", "text_field": "body"}, "did you mean id_field"),
+        (MIXED | {"fil": "b.jsonl"}, "corpus: fil: .* did you mean file"),
+    ],
+)
+def test_unknown_keys_of_a_corpus_are_refused(corpus, complaint):
+    with pytest.raises(InfocapError, match=complaint):
+        parse(corpus=corpus)
