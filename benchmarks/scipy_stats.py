@@ -1,60 +1,24 @@
-"""Our bootstraps beside scipy's: BCa intervals over documents, coefficients over models.
+"""Our coefficients of correlation beside scipy's.
 
     python benchmarks/scipy_stats.py
 
-BCa is of one capacity a run, of runs on the same documents, which share the samples; scipy draws
-numbers of documents, in batches that keep its memory near ours. Coefficients are of 2000 samples;
-ours and scipy's pearsonr take all at once, scipy's spearmanr and kendalltau one a call.
+Coefficients are of 2000 samples of models; ours and scipy's pearsonr take all at once, scipy's
+spearmanr and kendalltau one a call.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
 
-from infocap_tasks.analysis.correlate import COEFFICIENTS
-from infocap_tasks.analysis.intervals import NUM_SAMPLES, Array, Paired, bootstrap
-from infocap_tasks.metrics import Sums
-
-_BATCH_ELEMENTS = 2**22
+from infocap_tasks.analysis.correlate import COEFFICIENTS, NUM_SAMPLES, Array
 
 
 def seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
-
-
-def compare_bca(num_runs: int, num_documents: int) -> None:
-    rng = np.random.default_rng(0)
-    columns = [
-        Sums(
-            np.ones(num_documents),
-            rng.integers(300, 700, num_documents).astype(float),
-            rng.integers(50, 200, num_documents).astype(float),
-            rng.gamma(5, 60, num_documents),
-            np.ones(num_documents),
-        )
-        for _ in range(num_runs)
-    ]
-    matrix = np.stack([[c.num_bytes, c.num_tokens, c.nll_bits] for c in columns])
-
-    def gains(groups: Sequence[Paired]) -> Array:
-        return np.stack([(8 * s.num_bytes - s.nll_bits) / s.num_tokens for s in groups[0]], axis=1)
-
-    def gains_of_drawn(drawn: Array, axis: int = -1) -> Array:
-        num_bytes, num_tokens, nll_bits = np.moveaxis(matrix[..., drawn].sum(axis=-1), 1, 0)
-        return (8 * num_bytes - nll_bits) / num_tokens
-
-    def scipy_bootstrap() -> object:
-        return stats.bootstrap(
-            (np.arange(num_documents),), gains_of_drawn, n_resamples=NUM_SAMPLES, vectorized=True,
-            batch=max(1, _BATCH_ELEMENTS // matrix.size), rng=0,
-        )  # fmt: skip
-
-    ours, theirs = seconds(lambda: bootstrap(gains, [columns])), seconds(scipy_bootstrap)
-    print(f"| {num_runs} | {num_documents} | {ours:.2f} | {theirs:.2f} |")
 
 
 def compare_coefficients(num_models: int) -> None:
@@ -76,10 +40,7 @@ def compare_coefficients(num_models: int) -> None:
 
 
 def main() -> None:
-    print("| runs | documents | ours, s | scipy, s |\n| ---: | ---: | ---: | ---: |")
-    for num_runs, num_documents in ((2, 200), (10, 200), (40, 200), (40, 1000), (10, 10_000)):
-        compare_bca(num_runs, num_documents)
-    print("\n| coefficient | models | ours, s | scipy, s |\n| --- | ---: | ---: | ---: |")
+    print("| coefficient | models | ours, s | scipy, s |\n| --- | ---: | ---: | ---: |")
     for num_models in (12, 40, 100):
         compare_coefficients(num_models)
 

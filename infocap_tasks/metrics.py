@@ -49,6 +49,8 @@ class DocumentScore(NamedTuple):
         bias_bits_per_token: b; the same for all documents of a run.
         regime: one of ``TEXT_SIZES``; the same for all documents of a run.
         is_whole: its text was not cut.
+        text_digest: the same for documents whose scored strings are equal; empty where it is not
+            known, and the document then counts as one of its own.
     """
 
     document_id: str
@@ -59,6 +61,7 @@ class DocumentScore(NamedTuple):
     bias_bits_per_token: float
     regime: str = "harness"
     is_whole: bool = True
+    text_digest: str = ""
 
 
 class Constants(NamedTuple):
@@ -236,15 +239,15 @@ def aggregate(name: str, scores: Sequence[DocumentScore]) -> float:
 
 
 def standard_error(name: str, scores: Sequence[DocumentScore]) -> float | None:
-    """Standard error of the metric ``name`` over documents, by the delete-one jackknife.
+    """Standard error of the metric ``name`` over texts, by the delete-one jackknife.
 
-    sqrt((n - 1) / n * sum_i (theta_i - mean theta)^2), theta_i the metric without document i
-    (Efron and Stein 1981), C not rounded. None for fewer than two documents.
+    sqrt((n - 1) / n * sum_i (theta_i - mean theta)^2), theta_i the metric without text i and all
+    its copies (Efron and Stein 1981), C not rounded. None for fewer than two distinct texts.
     """
-    n = len(scores)
+    total, columns = sum_scores(scores), sum_by_text(columns_of(scores), number_texts(scores))
+    n = len(columns.num_tokens)
     if n < 2:
         return None
-    total, columns = sum_scores(scores), columns_of(scores)
     without_one = Sums(*(whole - column for whole, column in zip(total, columns, strict=True)))
     theta: Array = METRICS[name].of_measured(measure(without_one, shared_constants(scores)))
     return math.sqrt((n - 1) / n * math.fsum((theta - theta.mean()) ** 2))
@@ -259,3 +262,23 @@ def columns_of(scores: Sequence[DocumentScore]) -> Sums:
     return Sums(
         np.ones(len(scores)), num_bytes, num_tokens, nll_bits, bytes_to_bits(num_bytes) / num_tokens
     )
+
+
+def number_texts(*runs: Sequence[DocumentScore]) -> npt.NDArray[np.intp]:
+    """The number of each document's text, the same for documents whose texts are equal.
+
+    Several runs list the same documents in the same order. Where they were cut at other places,
+    texts are equal if they are in all runs that know it.
+    """
+    numbers: dict[Any, int] = {}
+    by_run = [[score.text_digest for score in scores] for scores in runs]
+    of_documents = [
+        numbers.setdefault(digests if any(digests) else place, len(numbers))
+        for place, digests in enumerate(zip(*by_run, strict=True))
+    ]
+    return np.array(of_documents, dtype=np.intp)
+
+
+def sum_by_text(columns: Sums, numbers: npt.NDArray[np.intp]) -> Sums:
+    """What each distinct text adds to each sum: the columns of its copies together."""
+    return Sums(*(np.bincount(numbers, weights=column) for column in columns))

@@ -20,11 +20,12 @@ from infocap_tasks.analysis.intervals import (
     Array,
     Interval,
     Paired,
-    bootstrap,
     by_documents,
-    document_columns,
+    count_texts,
+    estimate,
     margin_factor,
     metric_of,
+    text_columns,
 )
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.results.run import Run
@@ -148,13 +149,13 @@ def _interval_over_models(design: Array, solve: Array, gains: Array) -> Interval
 
 
 def _interval_over_documents(runs: Sequence[Run], solve: Array) -> Interval | None:
-    """The fit done again on samples of documents; b is linear in the runs' G."""
-    if not all(run.documents and len(run.documents) > 1 for run in runs):
+    """The fit done again without each text; b is linear in the runs' G."""
+    if any(count_texts(run) < 2 for run in runs):
         return None
     groups = by_documents(runs)
     order = [index for group in groups for index in group]
-    columns = [[document_columns(runs[index]) for index in group] for group in groups]
-    return bootstrap(partial(_bias_of_sums, runs, order, solve[-1]), columns).intervals[0]
+    columns = [text_columns([runs[index] for index in group]) for group in groups]
+    return estimate(partial(_bias_of_sums, runs, order, solve[-1]), columns).intervals()[0]
 
 
 def _bias_of_sums(

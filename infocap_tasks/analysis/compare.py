@@ -8,7 +8,7 @@ it costs; b the bias. A part is the factor's Shapley value: what changing it fro
 adds to IC, averaged over all orders in which the factors can be changed. The parts sum to the
 difference exactly.
 
-Documents are paired by name and drawn together, so what makes a text hard for both models cancels.
+Documents are paired by name, so what makes a text hard for both models cancels.
 In the regime ``reference`` C is not rounded here.
 """
 
@@ -25,21 +25,18 @@ from infocap_tasks.analysis.intervals import (
     Array,
     Interval,
     Paired,
-    bootstrap,
-    document_columns,
     document_names,
+    estimate,
     metric_of,
+    text_columns,
 )
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import BITS_PER_BYTE, METRICS, Measured, Sums
 from infocap_tasks.results.run import Run
 
-# Differences of information capacity below this are rounding: the two are equal.
-_ROUNDING = 1e-12
-
 
 class Factors(NamedTuple):
-    """What IC is a function of; C and q may be arrays, one entry a sample of documents."""
+    """What IC is a function of; C and q may be arrays, one entry a set of texts."""
 
     text_size_bits_per_token: Any
     bits_per_byte: Any
@@ -80,9 +77,11 @@ class Comparison:
         capacity_b: the same of run B.
         difference: in bits per token and doubling of N.
         interval: of the difference, at 95 %; None if the documents are not known.
-        probability: share of the samples of documents on which A is better, ties shared; None if
-            the documents are not known.
+        probability: that A is better: 1 less the one-sided p-value against "A is not better", by
+            the t of the interval; it is above 0.975 exactly if the interval is above 0. None if the
+            documents are not known.
         num_documents: documents that both runs have.
+        num_texts: distinct texts of these.
         parts: by factor; they sum to the difference.
     """
 
@@ -92,21 +91,21 @@ class Comparison:
     interval: Interval | None
     probability: float | None
     num_documents: int
+    num_texts: int
     parts: list[Part]
 
 
-def compare(a: Run, b: Run, seed: int = 0) -> Comparison:
+def compare(a: Run, b: Run) -> Comparison:
     """The difference over the documents that both runs have, with intervals.
 
     Raises:
-        InfocapError: a run holds no documents, or they share fewer than two.
+        InfocapError: a run holds no documents, or they share fewer than two distinct ones.
     """
     names = _shared_names(a, b)
     runs = (a, b)
-    columns = [document_columns(run, names) for run in runs]
-    result = bootstrap(partial(_difference_and_parts, runs), [columns], seed=seed)
-    differences = result.replicates[:, 0].copy()
-    differences[np.abs(differences) < _ROUNDING] = 0.0
+    columns = text_columns(runs, names)
+    found = estimate(partial(_difference_and_parts, runs), [columns])
+    intervals = found.intervals()
     of_a, of_b = (
         Factors(*(float(np.ravel(value)[0]) for value in _factors(run, _total(column))))
         for run, column in zip(runs, columns, strict=True)
@@ -114,15 +113,15 @@ def compare(a: Run, b: Run, seed: int = 0) -> Comparison:
     return Comparison(
         capacity_a=float(capacity(of_a)),
         capacity_b=float(capacity(of_b)),
-        difference=float(result.estimates[0]),
-        interval=result.intervals[0],
-        probability=float((differences > 0).mean() + (differences == 0).mean() / 2),
+        difference=float(found.values[0]),
+        interval=intervals[0],
+        probability=found.probabilities_above_zero()[0],
         num_documents=len(names),
+        num_texts=len(columns[0].num_tokens),
         parts=[
             Part(*row)
             for row in zip(
-                SOURCES, of_a, of_b, map(float, result.estimates[1:]), result.intervals[1:],
-                strict=True,
+                SOURCES, of_a, of_b, map(float, found.values[1:]), intervals[1:], strict=True
             )
         ],
     )  # fmt: skip
@@ -145,6 +144,7 @@ def explain(a: Run, b: Run) -> Comparison:
         interval=None,
         probability=None,
         num_documents=0,
+        num_texts=0,
         parts=[Part(*row, None) for row in zip(SOURCES, of_a, of_b, parts, strict=True)],
     )
 
@@ -172,10 +172,10 @@ def _shared_names(a: Run, b: Run) -> list[str]:
 
 
 def _difference_and_parts(runs: tuple[Run, Run], groups: Sequence[Paired]) -> Array:
-    """One row a sample: IC of A less IC of B, then its parts."""
+    """One row a set of texts: IC of A less IC of B, then its parts."""
     of_a, of_b = (_factors(run, sums) for run, sums in zip(runs, groups[0], strict=True))
     difference = capacity(of_a) - capacity(of_b)
-    zeros = np.zeros_like(difference)  # a part that is the same in all samples is a plain number
+    zeros = np.zeros_like(difference)  # a part that is the same in all sets is a plain number
     return np.stack([difference, *(part + zeros for part in shapley_parts(of_a, of_b))], axis=1)
 
 

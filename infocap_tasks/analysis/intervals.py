@@ -1,37 +1,44 @@
-"""Intervals of values over documents, by resampling whole documents, and from few residuals.
+"""Intervals of values over texts, by the jackknife, and from few residuals.
 
-A sample is a weight for each document (how often it was drawn), and a sum over it is weights times
-a column of ``metrics.columns_of``, so all samples are a product of two matrices. This is why it is
-not ``scipy.stats.bootstrap``, which gathers the documents of every sample: for 10 runs on 10,000
-documents that takes 26 s, and this 3 s (``python benchmarks/scipy_stats.py``). The tests compare
-the intervals with scipy's.
-
-Intervals are BCa (Efron 1987): bias-corrected percentiles, accelerated by the delete-one jackknife,
-which for ratios of sums cover better than plain percentiles.
+An interval is the value plus and minus t standard errors. The standard error is the delete-one
+jackknife's (Efron and Stein 1981), over distinct texts: copies of a text are left out together. t
+is the quantile of Student's distribution whose degrees of freedom are those of a weighted mean
+(Bell and McCaffrey 2002; Imbens and Kolesar 2016): n - 1 for n texts of one length, fewer where
+long texts hold most of the tokens. ``benchmarks/interval_coverage.py`` simulates how often such
+intervals hold the true value.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from statistics import NormalDist
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.metrics import METRICS, Constants, Sums, columns_of, measure
+from infocap_tasks.metrics import (
+    METRICS,
+    Constants,
+    Sums,
+    columns_of,
+    measure,
+    number_texts,
+    sum_by_text,
+)
 from infocap_tasks.results.run import Run
 
 Array = npt.NDArray[np.float64]
 
-# Of each of several runs on the same documents: its columns, one row a document, or sums over them.
-# Such runs share the samples, so what makes a document hard for all of them cancels.
+# Of each of several runs on the same texts: its columns, one row a text, or sums over them. Texts
+# are left out of all such runs at once, so what makes a text hard for all of them cancels.
 Paired = Sequence[Sums]
 Statistic = Callable[[Sequence[Paired]], Array]
 
-NUM_SAMPLES = 2000
-_WEIGHTS_AT_A_TIME = 2**22  # 32 MiB
+# With fewer texts an interval means little.
+_FEW_TEXTS = 8
+# Values below this share of what they are made of are rounding.
+_ROUNDING = 1e-12
 
 
 class Interval(NamedTuple):
@@ -41,92 +48,106 @@ class Interval(NamedTuple):
     high: float
 
 
-class Bootstrapped(NamedTuple):
-    """Values of a statistic with their intervals; one row of ``replicates`` is a sample."""
+class Estimates(NamedTuple):
+    """Values of a statistic, and how sure they are over texts.
 
-    estimates: Array
-    intervals: list[Interval]
-    replicates: Array
+    Attributes:
+        values: the statistic of all texts.
+        influences: a row a text, a column a value: what leaving the text out changes, scaled so
+            that the root of the sum of its squares is the standard error.
+        degrees_of_freedom: of Student's t, one for each value.
+    """
+
+    values: Array
+    influences: Array
+    degrees_of_freedom: Array
+
+    @property
+    def standard_errors(self) -> Array:
+        """By the jackknife, in the unit of the values."""
+        errors: Array = np.sqrt((self.influences**2).sum(axis=0))
+        return errors
+
+    def intervals(self, level: float = 0.95) -> list[Interval]:
+        """The values' intervals at this level."""
+        margins = margin_factor(self.degrees_of_freedom, level) * self.standard_errors
+        ends = zip((self.values - margins).tolist(), (self.values + margins).tolist(), strict=True)
+        return [Interval(*pair) for pair in ends]
+
+    def probabilities_above_zero(self) -> list[float]:
+        """For each value, 1 less the one-sided p-value against "it is not above 0", by t.
+
+        Of a value that is 0 but for rounding it is 1/2.
+        """
+        from scipy.special import stdtr  # slow to import, and few commands need it
+
+        values = np.where(np.abs(self.values) < _ROUNDING, 0.0, self.values)
+        errors = np.maximum(self.standard_errors, np.finfo(np.float64).tiny)
+        return list(map(float, stdtr(self.degrees_of_freedom, values / errors)))
 
 
-def bootstrap(
-    statistic: Statistic,
-    groups: Sequence[Paired],
-    num_samples: int = NUM_SAMPLES,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Bootstrapped:
-    """A statistic of sums over documents, with BCa intervals.
+def estimate(statistic: Statistic, groups: Sequence[Paired]) -> Estimates:
+    """A statistic of sums over texts, with its uncertainty.
 
     Args:
-        statistic: groups of sums, whose fields are arrays with one entry a sample, to an array with
-            one row a sample and one column a value.
-        groups: columns of documents; groups are drawn independently of each other.
-        num_samples: how many samples are drawn.
-        seed: of the random numbers; the same seed gives the same intervals.
-        level: how often the interval holds the true value.
+        statistic: groups of sums, whose fields are arrays with one entry for each set of texts, to
+            an array with one row for each set and one column a value.
+        groups: columns of texts; the texts of one group are independent of those of another.
 
     Raises:
-        InfocapError: a group has fewer than two documents.
+        InfocapError: a group has fewer than two distinct texts.
     """
     if any(len(columns.num_tokens) < 2 for group in groups for columns in group):
-        raise InfocapError("an interval over documents needs at least two of them")
-    estimates = statistic([[_whole(columns) for columns in group] for group in groups])[0]
-    replicates = statistic(
-        [
-            resampled_sums(group, num_samples, np.random.default_rng([seed, index]))
-            for index, group in enumerate(groups)
-        ]
-    )
-    acceleration = _acceleration(statistic, groups)
-    intervals = [
-        bca_interval(float(estimate), replicate, float(a), level)
-        for estimate, replicate, a in zip(estimates, replicates.T, acceleration, strict=True)
-    ]
-    return Bootstrapped(estimates, intervals, replicates)
+        raise InfocapError("an interval over texts needs at least two distinct ones")
+    values = statistic([[_whole(columns) for columns in group] for group in groups])[0]
+    influences = [_influences(statistic, groups, number) for number in range(len(groups))]
+    # Satterthwaite's degrees of freedom of a sum of variances; of one group, its own.
+    variances = np.stack([(part**2).sum(axis=0) for part in influences])
+    of_groups = np.array([[degrees_of_freedom(group)] for group in groups])
+    total = variances.sum(axis=0)
+    even = np.full_like(variances, 1 / len(groups))  # of a value that does not vary
+    shares = np.divide(variances, total, out=even, where=total > 0)
+    degrees = 1 / (shares**2 / of_groups).sum(axis=0)
+    return Estimates(values, np.concatenate(influences), degrees)
 
 
-def resampled_sums(group: Paired, num_samples: int, rng: np.random.Generator) -> list[Sums]:
-    """Sums of each run over the same samples of documents, drawn with replacement."""
-    matrix = np.concatenate([np.stack(columns, axis=1) for columns in group], axis=1)
-    sums = np.concatenate(
-        [weights @ matrix for weights in _weights(len(matrix), num_samples, rng)], axis=0
-    )
-    width = len(Sums._fields)
-    return [Sums(*sums[:, at : at + width].T) for at in range(0, sums.shape[1], width)]
+def degrees_of_freedom(group: Paired) -> float:
+    """Degrees of freedom of a mean weighted by tokens, at least 1 (Bell and McCaffrey 2002).
 
-
-def bca_interval(
-    estimate: float, replicates: Array, acceleration: float, level: float = 0.95
-) -> Interval:
-    """The BCa interval of one value.
-
-    With z0 = Phi^-1(share of replicates below the estimate) and z the quantile of a tail, the tail
-    is cut at Phi(z0 + (z0 + z) / (1 - a (z0 + z))).
+    With h_i the text's share of the tokens, the mean over runs, and M = I - 1 h', the variance
+    sum_i h_i^2 e_i^2 / (1 - h_i) of residuals e is a quadratic form whose matrix has elements
+    a_i a_j (M M')_ij, where a_i^2 = h_i^2 / (1 - h_i) and (M M')_ij = [i = j] - h_i - h_j + h'h.
+    The degrees are the square of its trace over the trace of its square, written out in sums.
     """
-    below = float((replicates < estimate).mean() + (replicates == estimate).mean() / 2)
-    least = 1 / (len(replicates) + 1)
-    normal = NormalDist()
-    z0 = normal.inv_cdf(min(max(below, least), 1 - least))
+    h = np.mean([columns.num_tokens / columns.num_tokens.sum() for columns in group], axis=0)
+    # The longest text stands apart: near a share of 1 its terms would cancel in the sums.
+    most, h = float(h.max()), np.delete(h, h.argmax())
+    of_most, weights = most**2 / (1 - most), h**2 / (1 - h)
+    q = most**2 + (h**2).sum()
+    diagonal = np.append(weights * (1 - 2 * h + q), of_most * ((1 - most) ** 2 + (h**2).sum()))
+    with_most = of_most * weights * ((h**2).sum() - most * (1 - most) - h) ** 2
+    b0, b1, b2 = (float((weights * h**power).sum()) for power in range(3))
+    others = (q * b0) ** 2 + 2 * b0 * b2 - 4 * q * b0 * b1 + 2 * b1**2
+    others -= (weights**2 * (q - 2 * h) ** 2).sum()
+    trace_of_square = (diagonal**2).sum() + 2 * with_most.sum() + others
+    return max(float(diagonal.sum() ** 2 / trace_of_square), 1.0)
 
-    def quantile(tail: float) -> float:
-        z = z0 + normal.inv_cdf(tail)
-        share = normal.cdf(z0 + z / max(1 - acceleration * z, least))
-        return float(np.quantile(replicates, share))
 
-    return Interval(quantile((1 - level) / 2), quantile((1 + level) / 2))
+def margin_factor(degrees_of_freedom: Any, level: float = 0.95) -> Any:
+    """How many standard errors an interval reaches to either side, by Student's t.
 
-
-def margin_factor(degrees_of_freedom: int, level: float = 0.95) -> float:
-    """How many standard errors an interval from few residuals reaches to either side.
-
-    A quantile of Student's t: the exact limit of a parametric bootstrap of the studentised estimate
-    with normal residuals. Percentiles of resampled residuals cover far less than the level, since
-    two to five models leave too few of them.
+    A number, or an array of them, as the degrees of freedom are.
     """
     from scipy.special import stdtrit  # slow to import, and few commands need it
 
-    return float(stdtrit(degrees_of_freedom, (1 + level) / 2))
+    return stdtrit(degrees_of_freedom, (1 + level) / 2)
+
+
+def few_texts_remark(num_texts: int) -> str | None:
+    """What must be known to read an interval over so few texts; None if there are enough."""
+    if num_texts >= _FEW_TEXTS:
+        return None
+    return f"Over {num_texts} distinct texts an interval means little; score {_FEW_TEXTS} or more."
 
 
 def by_documents(runs: Sequence[Run]) -> list[list[int]]:
@@ -139,17 +160,32 @@ def by_documents(runs: Sequence[Run]) -> list[list[int]]:
 
 
 def document_names(run: Run) -> list[str]:
-    """Names of the run's documents, in the order of ``document_columns``."""
+    """Names of the run's documents, in the order of ``text_columns``."""
     return sorted(score.document_id for score in run.documents or ())
 
 
-def document_columns(run: Run, names: Sequence[str] | None = None) -> Sums:
-    """What each document adds to the sums, by name; of these names alone where they are given."""
-    scores = sorted(run.documents or (), key=lambda score: score.document_id)
-    if names is not None:
-        wanted = frozenset(names)
-        scores = [score for score in scores if score.document_id in wanted]
-    return columns_of(scores)
+def text_columns(runs: Sequence[Run], names: Sequence[str] | None = None) -> list[Sums]:
+    """What each distinct text adds to the sums of each run, of runs on the same documents.
+
+    Args:
+        runs: one or more.
+        names: the documents that count; None for all.
+    """
+    wanted = None if names is None else frozenset(names)
+    scores = [
+        sorted(
+            (s for s in run.documents or () if wanted is None or s.document_id in wanted),
+            key=lambda score: score.document_id,
+        )
+        for run in runs
+    ]
+    numbers = number_texts(*scores)
+    return [sum_by_text(columns_of(of_run), numbers) for of_run in scores]
+
+
+def count_texts(run: Run) -> int:
+    """The number of distinct texts that the run was scored on; 0 where it is not known."""
+    return len(set(number_texts(run.documents or ()).tolist()))
 
 
 def metric_of(name: str, sums: Sums, run: Run) -> Array:
@@ -160,39 +196,22 @@ def metric_of(name: str, sums: Sums, run: Run) -> Array:
 
 
 def _whole(columns: Sums) -> Sums:
-    """Sums over all documents, as arrays of one sample."""
+    """Sums over all texts, as arrays of one set."""
     return Sums(*(np.array([math.fsum(column)]) for column in columns))
 
 
-def _weights(num_documents: int, num_samples: int, rng: np.random.Generator) -> Iterator[Array]:
-    """How often each document is in each sample, a block of samples at a time."""
-    block = max(1, _WEIGHTS_AT_A_TIME // num_documents)
-    shares = np.full(num_documents, 1 / num_documents)
-    for start in range(0, num_samples, block):
-        size = min(block, num_samples - start)
-        yield rng.multinomial(num_documents, shares, size=size).astype(np.float64)
-
-
-def _acceleration(statistic: Statistic, groups: Sequence[Paired]) -> Array:
-    """a of BCa for each value: sum U^3 / (6 (sum U^2)^1.5), U = (n - 1) / n (mean theta - theta_i).
-
-    theta_i is the value without document i, one of the n of its group; sums are over all groups.
-    """
-    cubes: Array = np.zeros(1)
-    squares: Array = np.zeros(1)
-    for group in groups:
-        num_documents = len(group[0].num_tokens)
-        without_one = [
-            [_without_one(columns) for columns in other]
-            if other is group
-            else [_repeated(_whole(columns), num_documents) for columns in other]
-            for other in groups
+def _influences(statistic: Statistic, groups: Sequence[Paired], number: int) -> Array:
+    """sqrt((n - 1) / n) (theta_i - mean theta), theta_i the values without text i of the group."""
+    num_texts = len(groups[number][0].num_tokens)
+    theta = statistic(
+        [
+            [_without_one(columns) for columns in group]
+            if index == number
+            else [_repeated(_whole(columns), num_texts) for columns in group]
+            for index, group in enumerate(groups)
         ]
-        theta = statistic(without_one)
-        influence = (theta.mean(axis=0) - theta) * (num_documents - 1) / num_documents
-        cubes = cubes + (influence**3).sum(axis=0)
-        squares = squares + (influence**2).sum(axis=0)
-    return np.divide(cubes, 6 * squares**1.5, out=np.zeros_like(cubes), where=squares > 0)
+    )
+    return (theta - theta.mean(axis=0)) * math.sqrt((num_texts - 1) / num_texts)
 
 
 def _without_one(columns: Sums) -> Sums:

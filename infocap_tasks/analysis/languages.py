@@ -1,11 +1,11 @@
 """What a model takes to say the same thing in each language: bits and tokens.
 
 Corpora are parallel if their documents have names of their own and share at least two: then
-passages are paired by name and drawn together, and the totals of bits and tokens are those of the
-same content. Passages that are missing or were cut in some language are left out of all, since a
-cut passage no longer says the same.
+passages are paired by name, and the totals of bits and tokens are those of the same content.
+Passages that are missing or were cut in some language are left out of all, since a cut passage no
+longer says the same.
 
-Other corpora are drawn independently, and only bits and tokens per byte are compared.
+Other corpora are independent of each other, and only bits and tokens per byte are compared.
 
 N times the tokens is given beside the tokens to weigh them between models. It has the ratio of the
 tokens, and it is not what the passages cost: N is averaged over all positions up to L, and passages
@@ -29,10 +29,10 @@ from infocap_tasks.analysis.intervals import (
     Array,
     Interval,
     Paired,
-    bootstrap,
-    document_columns,
     document_names,
+    estimate,
     metric_of,
+    text_columns,
 )
 from infocap_tasks.corpora.formats import FORMS
 from infocap_tasks.errors import InfocapError
@@ -94,6 +94,7 @@ class Languages:
         model: the model's name.
         is_parallel: whether passages are paired.
         num_documents: of parallel corpora, the passages that count; else those of all corpora.
+        num_texts: distinct texts of these; of corpora that are not parallel, in the smallest one.
         languages: the baseline first.
         variation: linguistic bias by measure.
         num_missing: passages left out because some language does not have them.
@@ -104,6 +105,7 @@ class Languages:
     model: str
     is_parallel: bool
     num_documents: int
+    num_texts: int
     languages: list[Language]
     variation: Mapping[str, Estimate]
     num_missing: int = 0
@@ -111,14 +113,13 @@ class Languages:
     left_out: Sequence[str] = ()
 
 
-def languages(runs: Sequence[Run], baseline: str | None = None, seed: int = 0) -> list[Languages]:
+def languages(runs: Sequence[Run], baseline: str | None = None) -> list[Languages]:
     """The languages of each model that has two of them.
 
     Args:
         runs: runs of one or more models on one or more tasks or corpora, one a language.
         baseline: the language or task that the others are relative to; by default the one whose
             name ends in ``_en`` or ``_en_reference``.
-        seed: of the samples of passages.
 
     Raises:
         InfocapError: no model has two languages, none of them is the baseline, or a run holds
@@ -133,7 +134,7 @@ def languages(runs: Sequence[Run], baseline: str | None = None, seed: int = 0) -
             "no model here has two languages to compare; score one on a group of languages, such "
             "as infocap eval --tasks infocap_parallel"
         )
-    return [_of_model(_by_label(group), baseline, seed) for group in several.values()]
+    return [_of_model(_by_label(group), baseline) for group in several.values()]
 
 
 def _by_label(runs: Sequence[Run]) -> dict[str, Run]:
@@ -184,7 +185,7 @@ def _baseline(by_label: Mapping[str, Run], wanted: str | None) -> str:
     return found[0]
 
 
-def _of_model(by_label: Mapping[str, Run], wanted: str | None, seed: int) -> Languages:
+def _of_model(by_label: Mapping[str, Run], wanted: str | None) -> Languages:
     for run in by_label.values():
         if not run.documents or len(run.documents) < 2:
             raise InfocapError(
@@ -197,8 +198,9 @@ def _of_model(by_label: Mapping[str, Run], wanted: str | None, seed: int) -> Lan
     parallel = [first, *(label for label in others if len(names[first] & names[label]) >= 2)]
     if len(parallel) == 1:
         runs = {label: by_label[label] for label in (first, *others)}
-        groups = [[document_columns(run)] for run in runs.values()]
-        return _measured(runs, groups, _OF_BYTES, seed)
+        groups = [text_columns([run]) for run in runs.values()]
+        num_documents = sum(len(run.documents or ()) for run in runs.values())
+        return _measured(runs, groups, _OF_BYTES, num_documents)
     runs = {label: by_label[label] for label in parallel}
     shared = frozenset.intersection(*(names[label] for label in parallel))
     whole = _never_cut(runs.values(), shared)
@@ -208,9 +210,9 @@ def _of_model(by_label: Mapping[str, Run], wanted: str | None, seed: int) -> Lan
             f"which {len(whole)} stay below L = {by_label[first].max_tokens} tokens in all of "
             "them, and two are needed; score with a larger max_tokens, or leave a language out"
         )
-    columns = [document_columns(run, whole) for run in runs.values()]
+    columns = text_columns(list(runs.values()), whole)
     return replace(
-        _measured(runs, [columns], _OF_SAME_CONTENT, seed),
+        _measured(runs, [columns], _OF_SAME_CONTENT, len(whole)),
         num_missing=len(frozenset.union(*(names[label] for label in parallel)) - shared),
         num_cut=len(shared) - len(whole),
         left_out=[label for label in others if label not in runs],
@@ -233,13 +235,13 @@ def _measured(
     by_label: Mapping[str, Run],
     groups: Sequence[Paired],
     measures: Mapping[str, Measure],
-    seed: int,
+    num_documents: int,
 ) -> Languages:
     """Values and ratios of all runs, the baseline first, and the variation over them."""
     runs = list(by_label.values())
-    result = bootstrap(partial(_statistic, runs, measures), groups, seed=seed)
+    found = estimate(partial(_statistic, runs, measures), groups)
     # In the order of the statistic: values, ratios, variation.
-    pairs = zip(result.estimates.tolist(), result.intervals, strict=True)
+    pairs = zip(found.values.tolist(), found.intervals(), strict=True)
     estimates = [Estimate(*pair) for pair in pairs]
     width = len(measures)
     chunks = [estimates[at : at + width] for at in range(0, len(estimates), width)]
@@ -247,7 +249,8 @@ def _measured(
     return Languages(
         model=runs[0].model,
         is_parallel=len(groups) == 1,
-        num_documents=sum(len(group[0].num_tokens) for group in groups),
+        num_documents=num_documents,
+        num_texts=min(len(group[0].num_tokens) for group in groups),
         languages=[
             Language(
                 label,
@@ -264,14 +267,14 @@ def _measured(
 def _statistic(
     runs: Sequence[Run], measures: Mapping[str, Measure], groups: Sequence[Paired]
 ) -> Array:
-    """A row a sample: the measures of each run, relative to the first run, and their variation."""
+    """A row a set of texts: measures of each run, relative to the first, and their variation."""
     sums = [of_run for group in groups for of_run in group]
     values = np.stack(
         [
             np.stack([np.asarray(measure(run, of_run)) for measure in measures.values()])
             for run, of_run in zip(runs, sums, strict=True)
         ]
-    )  # [run, measure, sample]
+    )  # [run, measure, set of texts]
     parts = [values, values / values[0], (values.std(axis=0) / values.mean(axis=0))[np.newaxis]]
     flat: Array = np.concatenate(parts).reshape(-1, values.shape[2]).T
     return flat

@@ -1,24 +1,27 @@
 """Runs to leaderboards: one for each group of comparable runs.
 
-Ranks are by information capacity. The interval and the range of ranks come from one bootstrap over
-documents, in which models that were scored on the same documents share the samples.
+Ranks are by information capacity. The interval and the range of ranks are over texts; differences
+of models that were scored on the same documents are paired.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from infocap_tasks.analysis.comparable import Comparable, Group, comparable
 from infocap_tasks.analysis.intervals import (
-    NUM_SAMPLES,
     Array,
     Interval,
     Paired,
-    bootstrap,
     by_documents,
-    document_columns,
+    count_texts,
+    degrees_of_freedom,
+    estimate,
+    few_texts_remark,
     metric_of,
+    text_columns,
 )
 from infocap_tasks.analysis.ranks import RankRange, rank_ranges
 from infocap_tasks.errors import InfocapError
@@ -59,6 +62,13 @@ class Board(NamedTuple):
         """What the runs share."""
         return self.group.shared
 
+    @property
+    def remarks(self) -> list[str]:
+        """What was assumed to put these runs together, and what their intervals are worth."""
+        num_texts = min((count_texts(row.run) for row in self.rows if row.interval), default=None)
+        few = None if num_texts is None else few_texts_remark(num_texts)
+        return [*self.group.remarks, *([few] if few else [])]
+
 
 def boards(runs: Iterable[Run], sort: str = "information_capacity") -> list[Board]:
     """The boards of these runs, one for each group of comparable ones.
@@ -87,8 +97,8 @@ def board_of(group: Group, sort: str = "information_capacity") -> Board:
 
 def _ranked(runs: Sequence[Run]) -> list[Row]:
     values = np.array([run.information_capacity for run in runs])
-    intervals, replicates = _bootstrapped(runs)
-    ranges = rank_ranges(values, replicates)
+    intervals, influences, degrees = _over_texts(runs)
+    ranges = rank_ranges(values, influences, degrees)
     return [
         Row(
             run,
@@ -100,28 +110,30 @@ def _ranked(runs: Sequence[Run]) -> list[Row]:
     ]
 
 
-def _bootstrapped(runs: Sequence[Run]) -> tuple[dict[int, Interval], Array]:
-    """Intervals by the run's number, and replicates of all runs, NaN for those without."""
-    groups = [group for group in by_documents(runs) if len(runs[group[0]].documents or ()) > 1]
-    indices = [index for group in groups for index in group]
-    replicates = np.full((NUM_SAMPLES, len(runs)), np.nan)
-    if not indices:
-        return {}, replicates
+def _over_texts(runs: Sequence[Run]) -> tuple[dict[int, Interval], Array, float]:
+    """Intervals by the run's number; influences of texts on all runs, NaN on those without; d.f.
 
-    def capacities(sums: Sequence[Paired]) -> Array:
-        flat = [of_run for group in sums for of_run in group]
-        return np.stack(
-            [
-                metric_of("information_capacity", of_run, runs[index])
-                for index, of_run in zip(indices, flat, strict=True)
-            ],
-            axis=1,
-        )
+    Of several groups of runs on other texts, the fewest degrees of freedom count.
+    """
+    intervals, blocks, degrees = {}, [np.zeros((0, len(runs)))], []
+    for group in by_documents(runs):
+        columns = text_columns([runs[index] for index in group])
+        if len(columns[0].num_tokens) < 2:
+            continue
+        block = np.zeros((len(columns[0].num_tokens), len(runs)))
+        for index, column in zip(group, columns, strict=True):
+            found = estimate(partial(_capacity, runs[index]), [[column]])
+            intervals[index] = found.intervals()[0]
+            block[:, index] = found.influences[:, 0]
+        blocks.append(block)
+        degrees.append(degrees_of_freedom(columns))
+    influences = np.concatenate(blocks)
+    influences[:, [index for index in range(len(runs)) if index not in intervals]] = np.nan
+    return intervals, influences, min(degrees, default=1.0)
 
-    columns = [[document_columns(runs[index]) for index in group] for group in groups]
-    found = bootstrap(capacities, columns)
-    replicates[:, indices] = found.replicates
-    return dict(zip(indices, found.intervals, strict=True)), replicates
+
+def _capacity(run: Run, groups: Sequence[Paired]) -> Array:
+    return metric_of("information_capacity", groups[0][0], run)[:, np.newaxis]
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:

@@ -21,10 +21,11 @@ from infocap_tasks.analysis.intervals import (
     Array,
     Interval,
     Paired,
-    bootstrap,
-    document_columns,
+    count_texts,
+    estimate,
     margin_factor,
     metric_of,
+    text_columns,
 )
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.results.run import Run, gain_of_capacity
@@ -302,10 +303,10 @@ def _interval_over_models(
 
 
 def _interval_over_documents(reference: Run, flops_per_token: float) -> Interval | None:
-    if not reference.documents or len(reference.documents) < 2:
+    if count_texts(reference) < 2:
         return None
     statistic = partial(_gain_of_sums, reference, flops_per_token)
-    return bootstrap(statistic, [[document_columns(reference)]]).intervals[0]
+    return estimate(statistic, [text_columns([reference])]).intervals()[0]
 
 
 def _gain_of_sums(reference: Run, flops_per_token: float, groups: Sequence[Paired]) -> Array:

@@ -1,5 +1,6 @@
-"""Ranks that a sample is compatible with, from bootstrap replicates of what is ranked."""
+"""Ranks that a sample of texts is compatible with."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,8 @@ Array = npt.NDArray[np.float64]
 
 # Differences below this share of the values are rounding.
 _ROUNDING = 1e-12
+_NUM_DRAWS = 4000
+_NUMBERS_AT_A_TIME = 2**22  # 32 MiB
 
 
 class RankRange(NamedTuple):
@@ -18,32 +21,51 @@ class RankRange(NamedTuple):
     worst: int
 
 
-def rank_ranges(values: Array, replicates: Array, level: float = 0.95) -> list[RankRange]:
+def rank_ranges(
+    values: Array, influences: Array, degrees_of_freedom: float, level: float = 0.95
+) -> list[RankRange]:
     """For each model, the ranks it is compatible with at this level.
 
-    A model's differences to all others get one simultaneous interval, by the bootstrap of the
-    largest studentised difference (Mogstad, Romano, Shaikh and Wilhelm 2024). A model whose
-    interval lies above zero certainly ranks better, one whose interval lies below certainly ranks
-    worse; all others may rank on either side.
+    A model's differences to all others get one simultaneous interval, from the quantile of the
+    largest studentised difference (Mogstad, Romano, Shaikh and Wilhelm 2024), whose distribution
+    is that of a multivariate t with the jackknife's covariances. A model whose interval lies above
+    zero certainly ranks better, one whose interval lies below certainly ranks worse; all others
+    may rank on either side.
 
     Args:
         values: what is ranked, one a model; higher is better.
-        replicates: one row a bootstrap sample, one column a model; a column of NaN for a model
-            without documents, which is never certainly above or below another.
+        influences: one row a text, one column a model, as in ``intervals.Estimates``; a column of
+            NaN for a model without documents, which is never certainly above or below another.
+        degrees_of_freedom: of t.
         level: how often the range holds the true rank.
     """
-    return [_range_of(index, values, replicates, level) for index in range(len(values))]
+    errors = _errors(influences, degrees_of_freedom)
+    return [_range_of(index, values, influences, errors, level) for index in range(len(values))]
 
 
-def _range_of(index: int, values: Array, replicates: Array, level: float) -> RankRange:
+def _errors(influences: Array, degrees_of_freedom: float) -> Array:
+    """Draws of what the texts may have added to the values: one row a draw, one column a model."""
+    rng = np.random.default_rng(0)
+    scales = np.sqrt(rng.chisquare(degrees_of_freedom, (_NUM_DRAWS, 1)) / degrees_of_freedom)
+    num_blocks = math.ceil(_NUM_DRAWS * len(influences) / _NUMBERS_AT_A_TIME)
+    blocks = [
+        rng.standard_normal((len(part), len(influences))) @ influences / part
+        for part in np.array_split(scales, max(1, num_blocks))
+    ]
+    return np.concatenate(blocks)
+
+
+def _range_of(
+    index: int, values: Array, influences: Array, errors: Array, level: float
+) -> RankRange:
     differences = values - values[index]
-    centred = replicates - replicates[:, [index]] - differences
-    errors = centred.std(axis=0)
-    varies = errors > _ROUNDING * np.abs(values).max()
-    margin = np.where(np.isnan(errors), np.inf, 0.0)
+    standard_errors = np.sqrt(((influences - influences[:, [index]]) ** 2).sum(axis=0))
+    varies = standard_errors > _ROUNDING * np.abs(values).max()
+    margin = np.where(np.isnan(standard_errors), np.inf, 0.0)
     if varies.any():
-        largest = np.abs(centred[:, varies] / errors[varies]).max(axis=1)
-        margin[varies] = np.quantile(largest, level) * errors[varies]
+        studentised = (errors - errors[:, [index]])[:, varies] / standard_errors[varies]
+        largest = np.abs(studentised).max(axis=1)
+        margin[varies] = np.quantile(largest, level) * standard_errors[varies]
     margin += _ROUNDING * np.abs(values).max()
     above = int((differences > margin).sum())
     below = int((differences < -margin).sum())

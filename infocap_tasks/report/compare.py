@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from infocap_tasks.analysis.compare import Comparison, Factors
+from infocap_tasks.analysis.intervals import few_texts_remark
 from infocap_tasks.report.answer import Answer
 from infocap_tasks.report.tables import without_empty_columns
 from infocap_tasks.results.run import Run
@@ -21,6 +22,7 @@ def comparison_answer(a: Run, b: Run, comparison: Comparison) -> Answer:
         "interval": comparison.interval,
         "probability": comparison.probability,
         "num_documents": comparison.num_documents,
+        "num_texts": comparison.num_texts,
         "parts": rows[:-1],
     }
     return Answer(rows, _lines(a, b, comparison), record, without_empty_columns(rows))
@@ -69,10 +71,14 @@ def _lines(a: Run, b: Run, comparison: Comparison) -> Sequence[str]:
         return [*names, "No intervals: the results do not hold the documents of both."]
     held = max(len(a.documents or ()), len(b.documents or ()))
     of_all = "" if held == comparison.num_documents else f" of {held}, those that both runs have"
+    if comparison.num_texts < comparison.num_documents:
+        of_all += f", {comparison.num_texts} distinct texts"
+    few = few_texts_remark(comparison.num_texts)
     low, high = comparison.interval
     return [
         *names,
         f"{a.model} less {b.model}: {comparison.difference:+.4f} [{low:+.4f}, {high:+.4f}], "
         f"better with probability {comparison.probability:.3f}, "
         f"over {comparison.num_documents} documents{of_all}.",
+        *([few] if few else []),
     ]

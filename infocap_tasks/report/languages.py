@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from infocap_tasks.analysis.intervals import few_texts_remark
 from infocap_tasks.analysis.languages import Estimate, Languages
 from infocap_tasks.report.answer import Answer
 
@@ -73,6 +74,8 @@ def _lines(of_model: Languages) -> Sequence[str]:
         lines.append(f"  {of_model.num_cut} passages left out: L may have cut them.")
     if of_model.left_out:
         lines.append(f"  Left out, {', '.join(of_model.left_out)}: {_NO_PAIRS}.")
+    if few := few_texts_remark(of_model.num_texts):
+        lines.append(f"  {few}")
     return lines
 
 
@@ -81,6 +84,7 @@ def _record(of_model: Languages) -> dict[str, Any]:
         "model": of_model.model,
         "is_parallel": of_model.is_parallel,
         "num_documents": of_model.num_documents,
+        "num_texts": of_model.num_texts,
         "num_missing": of_model.num_missing,
         "num_cut": of_model.num_cut,
         "left_out": list(of_model.left_out),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from infocap_tasks.analysis.intervals import count_texts, few_texts_remark
 from infocap_tasks.analysis.predict import OVER_DOCUMENTS, Errors, Prediction, errors_of
 from infocap_tasks.report.answer import Answer
 from infocap_tasks.report.tables import without_empty_columns
@@ -106,6 +107,8 @@ def _lines(reference: Run, predictions: Sequence[Prediction]) -> list[str]:
     ]
     if any(prediction.interval_over == OVER_DOCUMENTS for prediction in predictions):
         lines.append("The interval is over the reference's documents: IC may also differ by size.")
+        if few := few_texts_remark(count_texts(reference)):
+            lines.append(few)
     if any(prediction.interval is None for prediction in predictions):
         lines.append("No interval: too few other sizes, and no documents in the results.")
     return lines

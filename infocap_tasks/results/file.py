@@ -284,9 +284,12 @@ def _documents(
     if not all(is_number(value) for value in lists[3]):
         raise Unusable("its documents have nll_bits that are not finite numbers")
     are_whole = _are_whole(at(columns, "is_whole"), lists[2], max_tokens)
+    digests = _text_digests(at(columns, "text_digest"), len(are_whole))
     scores = (
-        DocumentScore(str(name), size, tokens, bits, *constants, is_whole)
-        for name, size, tokens, bits, is_whole in zip(*lists, are_whole, strict=True)
+        DocumentScore(str(name), size, tokens, bits, *constants, is_whole, digest)
+        for name, size, tokens, bits, is_whole, digest in zip(
+            *lists, are_whole, digests, strict=True
+        )
     )
     return tuple(scores) or None
 
@@ -303,6 +306,19 @@ def _are_whole(given: Any, num_tokens: Sequence[float], max_tokens: int) -> list
         or not all(isinstance(value, bool) for value in given)
     ):
         raise Unusable("its documents have is_whole that are not true or false for each")
+    return given
+
+
+def _text_digests(given: Any, num_documents: int) -> list[str]:
+    """What tells each document's text; files of earlier versions do not say it."""
+    if given is None:
+        return [""] * num_documents
+    if (
+        not isinstance(given, list)
+        or len(given) != num_documents
+        or not all(isinstance(value, str) for value in given)
+    ):
+        raise Unusable("its documents have text_digest that are not one text for each")
     return given
 
 

@@ -26,6 +26,7 @@ from infocap_tasks.flops.record import Flops
 from infocap_tasks.metrics import METRICS, DocumentScore, nats_to_bits
 from infocap_tasks.models.pretrained import Pretrained, tokenizer_fingerprint
 from infocap_tasks.task.documents import Document, cut
+from infocap_tasks.task.duplicates import count_duplicates, text_digest, warn_of_duplicates
 from infocap_tasks.task.model import (
     find_softmax_dtype,
     find_tokenizer,
@@ -257,6 +258,7 @@ class InformationCapacityTask(ConfigurableTask):
             self.settings.bias_bits_per_token,
             self.regime,
             doc["is_whole"],
+            text_digest(doc["text"]),
         )._asdict()
         return {name: score for name in self._aggregation_list if self._is_ours(name)}
 
@@ -280,6 +282,7 @@ class InformationCapacityTask(ConfigurableTask):
         """The harness's record of the task; ``metadata.infocap`` is what its numbers rest on."""
         config: dict[str, Any] = super().dump_config()
         config["metadata"].pop("takes_token_ids", None)  # bos_policy says it in words
+        warn_of_duplicates(self.config.task or "", self._scored)
         config["metadata"]["infocap"] = {
             "regime": self.regime,
             "max_tokens": self.settings.max_tokens,
@@ -295,13 +298,16 @@ class InformationCapacityTask(ConfigurableTask):
 
     def _documents_record(self) -> dict[str, list[Any]]:
         """What each document adds to the sums, by column: all that intervals and pairs need."""
-        fields = ("document_id", "num_bytes", "num_tokens", "nll_bits", "is_whole")
+        fields = (
+            "document_id", "num_bytes", "num_tokens", "nll_bits", "is_whole", "text_digest",
+        )  # fmt: skip
         return {field: [getattr(score, field) for score in self._scored] for field in fields}
 
     def _corpus_record(self) -> dict[str, Any]:
         max_tokens = self.settings.max_tokens
         return self._corpus.record() | {
             "num_documents_scored": len(self._scored),
+            "num_duplicate_documents": count_duplicates(self._scored),
             "num_documents_shorter_than_max_tokens": sum(
                 score.is_whole and score.num_tokens + self.num_unscored_tokens < max_tokens
                 for score in self._scored

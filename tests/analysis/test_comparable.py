@@ -112,7 +112,8 @@ def test_own_and_published_rows_share_boards_and_figures(results, tmp_path, caps
     streams = capsys.readouterr()
     (board,) = json.loads(streams.out)
     assert {"mine-1B", "Qwen3-0.6B-Base"} < {row["model"] for row in board["rows"]}
-    (line,) = streams.err.splitlines()
+    line, few = streams.err.splitlines()
+    assert "an interval means little" in few
     assert "39 published rows do not say the hash" in line
     for figure in ("capacity", "frontier", "series"):
         path = tmp_path / f"{figure}.svg"

@@ -3,10 +3,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-from helpers.made_up import documents, run_of
+from helpers.made_up import documents, run_of, write_results
+from scipy import stats
 
 from infocap_tasks.analysis.compare import compare, explain
-from infocap_tasks.analysis.intervals import bootstrap, document_columns, metric_of
+from infocap_tasks.analysis.intervals import estimate, metric_of, text_columns
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
 
@@ -51,9 +52,10 @@ def test_paired_intervals_are_narrower_than_unpaired_ones():
         )
         return (of_a - of_b)[:, np.newaxis]
 
-    unpaired = bootstrap(partial(difference, (a, b)), [[document_columns(r)] for r in (a, b)])
+    unpaired = estimate(partial(difference, (a, b)), [text_columns([run]) for run in (a, b)])
     paired = compare(a, b).interval
-    width = unpaired.intervals[0].high - unpaired.intervals[0].low
+    (wide,) = unpaired.intervals()
+    width = wide.high - wide.low
     assert paired.high - paired.low < width / 3
 
 
@@ -67,8 +69,42 @@ def test_paired_intervals_cover_the_true_difference():
 
 def test_large_lead_is_certain():
     a, b = pair(advantage=200)
-    assert compare(a, b).probability == 1
-    assert compare(b, a).probability == 0
+    assert compare(a, b).probability == pytest.approx(1, abs=1e-12)
+    assert compare(b, a).probability == pytest.approx(0, abs=1e-12)
+
+
+def test_probability_is_that_of_a_paired_t_test():
+    """An independent implementation, on texts of one length: 1 less its one-sided p-value."""
+    a, b = pair(seed=3, count=12, advantage=2.0)
+    of_a, of_b = ([-score.nll_bits for score in run.documents] for run in (a, b))
+    p_value = stats.ttest_rel(of_a, of_b, alternative="greater").pvalue
+    assert compare(a, b).probability == pytest.approx(1 - p_value)
+
+
+def test_copies_make_a_difference_no_surer(capsys, tmp_path):
+    """Ten texts, ten times each."""
+    runs = [
+        run_of(run.model, tuple(
+            score._replace(document_id=f"{index}-{copy}", text_digest=str(index))
+            for copy in range(10) for index, score in enumerate(run.documents)
+        )) for run in pair(count=10)
+    ]  # fmt: skip
+    once, often = compare(*pair(count=10)), compare(*runs)
+    assert often.interval == pytest.approx(once.interval)
+    assert often.probability == pytest.approx(once.probability)
+    assert (often.num_documents, often.num_texts) == (100, 10)
+    files = [str(write_results(tmp_path, run)) for run in runs]
+    assert main(["compare", *files]) == 0
+    assert "over 100 documents, 10 distinct texts." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("count", "is_few"), [(7, True), (8, False)])
+def test_few_texts_are_said(count, is_few, capsys, tmp_path):
+    files = [str(write_results(tmp_path, run)) for run in pair(count=count)]
+    for command in (["compare", *files], ["leaderboard", str(tmp_path)]):
+        assert main(command) == 0
+        said = capsys.readouterr()
+        assert ("an interval means little" in said.out + said.err) is is_few
 
 
 def test_only_documents_that_share_a_name_are_paired():

@@ -88,7 +88,14 @@ def write_results(folder: Path, run: Run) -> Path:
         "flops": {"flops_per_token": run.flops_per_token, "active_params": run.active_params},
         "documents": {
             name: [getattr(score, name) for score in scores]
-            for name in ("document_id", "num_bytes", "num_tokens", "nll_bits", "is_whole")
+            for name in (
+                "document_id",
+                "num_bytes",
+                "num_tokens",
+                "nll_bits",
+                "is_whole",
+                "text_digest",
+            )
         },
     }
     values = {f"{name},none": run.metric(name) for name in METRICS}

@@ -133,6 +133,14 @@ def test_documents_of_older_files_are_whole_where_they_are_too_short_to_be_cut(c
             assert score.is_whole is (score.num_tokens < run.max_tokens - 3)
 
 
+def test_documents_of_older_files_have_texts_of_their_own(content, tmp_path):
+    for task in ("words_en", "words_zh"):
+        del content["configs"][task]["metadata"]["infocap"]["documents"]["text_digest"]
+    runs, complaints, _ = read_runs([save(tmp_path, content)])
+    assert not complaints
+    assert {score.text_digest for run in runs for score in run.documents} == {""}
+
+
 def test_unlisted_metrics_follow_from_the_documents(content, tmp_path):
     expected = {run.task: run for run in read_runs([save(tmp_path, content)]).runs}
     for task in expected:
@@ -192,6 +200,8 @@ ROW = ("results", "words_zh")
         change((*INFOCAP, "documents", "nll_bits"), [1.0] * 12),
         change((*INFOCAP, "documents", "is_whole"), [True]),
         change((*INFOCAP, "documents", "is_whole"), [1] * 12),
+        change((*INFOCAP, "documents", "text_digest"), ["a"]),
+        change((*INFOCAP, "documents", "text_digest"), [1] * 12),
         change((*INFOCAP, "documents", "num_tokens"), [0] * 12),
         change((*INFOCAP, "documents", "num_bytes"), [True] * 12),
         change((*ROW, "nll_bits_per_token,none"), 3.0),

@@ -155,3 +155,14 @@ def tiny_config(tiny_model, tmp_path):
         if path.suffix != ".safetensors":
             (tmp_path / path.name).write_bytes(path.read_bytes())
     return tmp_path
+
+
+def test_texts_given_several_times_are_said_and_make_no_number_surer(tiny_model, named, caplog):
+    often = score(TEXTS * 3, str(tiny_model), dtype="float32", **ALL)
+    assert often.information_capacity == pytest.approx(named.information_capacity)
+    for metric, error in named.standard_errors.items():
+        assert often.standard_errors[metric] == pytest.approx(error, rel=1e-6)
+    assert often.provenance.corpus["num_duplicate_documents"] == 2 * len(TEXTS)
+    assert named.provenance.corpus["num_duplicate_documents"] == 0
+    (said,) = [record.message for record in caplog.records if "duplicates" in record.message]
+    assert f"{2 * len(TEXTS)} of the {3 * len(TEXTS)} scored texts" in said

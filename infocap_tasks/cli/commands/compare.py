@@ -11,8 +11,8 @@ from infocap_tasks.report.tables import RENDERERS
 
 _DESCRIPTION = """\
 Compare run A with run B on the documents that both have, paired by name: the difference of their
-information capacities with its 95 % interval, the probability that A is better (the share of
-bootstrap samples of documents on which it is), and what each factor adds to the difference, as in
+information capacities with its 95 % interval, the probability that A is better (1 less the
+one-sided p-value of the same t), and what each factor adds to the difference, as in
 `infocap explain`. Both must have been scored on the same corpus, with the same L and regime.
 """
 

@@ -12,8 +12,8 @@ _DESCRIPTION = """\
 One table for each task, corpus, regime, L and b, since only rows that share these are comparable;
 one row for each model. Published rows, which do not state the digest of their texts, join the runs
 of their task if these are on one corpus. Ranks are always by information capacity; --sort only
-orders the rows. The interval (95 %, BCa) and the range of ranks come from a bootstrap over
-documents, in which models that were scored on the same documents share the samples. Both are
+orders the rows. The interval (95 %) and the range of ranks are over texts, by Student's t on the
+jackknife; differences of models that were scored on the same documents are paired. Both are
 unknown for results without documents.
 
 --format html is one page that works offline: a table that sorts and filters, and two charts.
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     selection = select_runs(options)
     ranked = boards(selection.runs, options.sort)
     for board in ranked:
-        for line in board.group.remarks:
+        for line in board.remarks:
             say(line)
     deliver(options, lambda name: RENDERERS[name](ranked))
     return selection.status
