@@ -49,6 +49,8 @@ class DocumentScore(NamedTuple):
         bias_bits_per_token: b; the same for all documents of a run.
         regime: one of ``TEXT_SIZES``; the same for all documents of a run.
         is_whole: its text was not cut.
+        round_trips: its tokens decode to the scored string.
+        num_special_token_names: how often the scored string holds the name of a special token.
     """
 
     document_id: str
@@ -59,6 +61,8 @@ class DocumentScore(NamedTuple):
     bias_bits_per_token: float
     regime: str = "harness"
     is_whole: bool = True
+    round_trips: bool = True
+    num_special_token_names: int = 0
 
 
 class Constants(NamedTuple):

@@ -5,6 +5,7 @@ documents, in which models that were scored on the same documents share the samp
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,10 @@ from infocap_tasks.analysis.ranks import RankRange, rank_ranges
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS
 from infocap_tasks.results.run import Run
+
+# A single text that a tokenizer changes, as one that writes out SentencePiece's own mark of a
+# space, says nothing against a run; a tokenizer that loses capitals or words changes nearly all.
+TOLERATED_LOSSY_SHARE = 0.05
 
 SORTABLE = {name: metric.higher_is_better for name, metric in METRICS.items()} | {
     "active_params": False
@@ -47,21 +52,55 @@ class Board(NamedTuple):
         rows: in the order of the metric ``sort``.
         benchmarks: names of those found beside the runs.
         sort: one of ``SORTABLE``.
+        kept_out: runs of the group that are not ranked, since their tokenizers lose text.
     """
 
     group: Group
     rows: list[Row]
     benchmarks: list[str]
     sort: str
+    kept_out: Sequence[Run] = ()
 
     @property
     def shared(self) -> Comparable:
         """What the runs share."""
         return self.group.shared
 
+    @property
+    def remarks(self) -> list[str]:
+        """What was assumed and left out to make the board, a line each."""
+        return [*self.group.remarks, *([self.lossy_remark] if self.kept_out else [])]
 
-def boards(runs: Iterable[Run], sort: str = "information_capacity") -> list[Board]:
+    @property
+    def lossy_remark(self) -> str:
+        """Which runs are not ranked since their tokenizers lose text."""
+        named = ", ".join(
+            f"{run.model} ({run.lossy_share:.0%} of its texts)" for run in self.kept_out
+        )
+        return (
+            "kept out of the ranks, since the tokens do not give the texts back, whose bytes are "
+            f"credited all the same: {named}; leaderboard --include_lossy ranks them too"
+        )
+
+
+def is_lossy(run: Run) -> bool:
+    """Whether the run's tokenizer loses text, for whose bytes the model is credited nevertheless.
+
+    A low number of bits is then no merit: they do not carry the text.
+    """
+    return run.lossy_share is not None and run.lossy_share > TOLERATED_LOSSY_SHARE
+
+
+def boards(
+    runs: Iterable[Run], sort: str = "information_capacity", include_lossy: bool = False
+) -> list[Board]:
     """The boards of these runs, one for each group of comparable ones.
+
+    Args:
+        runs: any runs.
+        sort: the order of the rows, one of ``SORTABLE``.
+        include_lossy: rank the runs whose tokenizers lose text too. A group of only such runs is
+            ranked in any case, since the best of them stands above no other.
 
     Raises:
         InfocapError: there are no runs, or no metric has this name.
@@ -69,19 +108,30 @@ def boards(runs: Iterable[Run], sort: str = "information_capacity") -> list[Boar
     groups = comparable(runs)
     if not groups:
         raise InfocapError("no runs to rank: give results of infocap tasks, or --published")
-    return [board_of(group, sort) for group in sorted(groups, key=lambda group: str(group.shared))]
+    return [
+        board_of(group, sort, include_lossy)
+        for group in sorted(groups, key=lambda group: str(group.shared))
+    ]
 
 
-def board_of(group: Group, sort: str = "information_capacity") -> Board:
-    """The board of a group of comparable runs, its rows in the order of ``sort``.
+def board_of(
+    group: Group, sort: str = "information_capacity", include_lossy: bool = False
+) -> Board:
+    """The board of a group of comparable runs, as ``boards`` makes it.
 
     Raises:
         InfocapError: no metric has this name.
     """
     if sort not in SORTABLE:
         raise InfocapError(f"--sort {sort}: no such metric; choose one of {', '.join(SORTABLE)}")
-    benchmarks = sorted({name for run in group.runs for name in run.benchmarks})
-    return Board(group, _sorted(_ranked(group.runs), sort), benchmarks, sort)
+    lossy = [] if include_lossy else [run for run in group.runs if is_lossy(run)]
+    ranked = [run for run in group.runs if run not in lossy]
+    if not ranked:
+        ranked, lossy = list(group.runs), []
+    benchmarks = sorted({name for run in ranked for name in run.benchmarks})
+    return Board(
+        replace(group, runs=ranked), _sorted(_ranked(ranked), sort), benchmarks, sort, lossy
+    )
 
 
 def _ranked(runs: Sequence[Run]) -> list[Row]:
@@ -149,6 +199,7 @@ def record(row: Row, benchmarks: Sequence[str]) -> dict[str, Any]:
         "information_capacity_high": high,
         **{name: run.metric(name) for name in METRICS if name != "information_capacity"},
         "active_params": run.active_params,
+        "lossy_share": run.lossy_share,
         "num_documents": len(run.documents) if run.documents else None,
         "task": run.task,
         "source": run.source,
