@@ -15,6 +15,7 @@ from helpers.models import (
 )
 from lm_eval import simple_evaluate
 
+import infocap_tasks.backend.infocap_hf  # noqa: F401, registers the backend
 from infocap_tasks.cli.main import main
 from infocap_tasks.models.tokenizers import load
 
