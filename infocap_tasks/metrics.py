@@ -51,6 +51,8 @@ class DocumentScore(NamedTuple):
         is_whole: its text was not cut.
         text_digest: the same for documents whose scored strings are equal; empty where it is not
             known, and the document then counts as one of its own.
+        round_trips: its tokens decode to the scored string.
+        num_special_token_names: how often the scored string holds the name of a special token.
     """
 
     document_id: str
@@ -62,6 +64,8 @@ class DocumentScore(NamedTuple):
     regime: str = "harness"
     is_whole: bool = True
     text_digest: str = ""
+    round_trips: bool = True
+    num_special_token_names: int = 0
 
 
 class Constants(NamedTuple):

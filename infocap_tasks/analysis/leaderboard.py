@@ -5,6 +5,7 @@ of models that were scored on the same documents are paired.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,6 +29,10 @@ from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import METRICS
 from infocap_tasks.results.run import Run
 
+# A single text that a tokenizer changes, as one that writes out SentencePiece's own mark of a
+# space, says nothing against a run; a tokenizer that loses capitals or words changes nearly all.
+TOLERATED_LOSSY_SHARE = 0.05
+
 SORTABLE = {name: metric.higher_is_better for name, metric in METRICS.items()} | {
     "active_params": False
 }
@@ -50,12 +55,14 @@ class Board(NamedTuple):
         rows: in the order of the metric ``sort``.
         benchmarks: names of those found beside the runs.
         sort: one of ``SORTABLE``.
+        kept_out: runs of the group that are not ranked, since their tokenizers lose text.
     """
 
     group: Group
     rows: list[Row]
     benchmarks: list[str]
     sort: str
+    kept_out: Sequence[Run] = ()
 
     @property
     def shared(self) -> Comparable:
@@ -67,11 +74,39 @@ class Board(NamedTuple):
         """What was assumed to put these runs together, and what their intervals are worth."""
         num_texts = min((count_texts(row.run) for row in self.rows if row.interval), default=None)
         few = None if num_texts is None else few_texts_remark(num_texts)
-        return [*self.group.remarks, *([few] if few else [])]
+        lossy = [self.lossy_remark] if self.kept_out else []
+        return [*self.group.remarks, *lossy, *([few] if few else [])]
+
+    @property
+    def lossy_remark(self) -> str:
+        """Which runs are not ranked since their tokenizers lose text."""
+        named = ", ".join(
+            f"{run.model} ({run.lossy_share:.0%} of its texts)" for run in self.kept_out
+        )
+        return (
+            "kept out of the ranks, since the tokens do not give the texts back, whose bytes are "
+            f"credited all the same: {named}; leaderboard --include_lossy ranks them too"
+        )
 
 
-def boards(runs: Iterable[Run], sort: str = "information_capacity") -> list[Board]:
+def is_lossy(run: Run) -> bool:
+    """Whether the run's tokenizer loses text, for whose bytes the model is credited nevertheless.
+
+    A low number of bits is then no merit: they do not carry the text.
+    """
+    return run.lossy_share is not None and run.lossy_share > TOLERATED_LOSSY_SHARE
+
+
+def boards(
+    runs: Iterable[Run], sort: str = "information_capacity", include_lossy: bool = False
+) -> list[Board]:
     """The boards of these runs, one for each group of comparable ones.
+
+    Args:
+        runs: any runs.
+        sort: the order of the rows, one of ``SORTABLE``.
+        include_lossy: rank the runs whose tokenizers lose text too. A group of only such runs is
+            ranked in any case, since the best of them stands above no other.
 
     Raises:
         InfocapError: there are no runs, or no metric has this name.
@@ -80,19 +115,27 @@ def boards(runs: Iterable[Run], sort: str = "information_capacity") -> list[Boar
     if not groups:
         raise InfocapError("no runs to rank: give results of infocap tasks, or --published")
     ordered = sorted(groups, key=lambda group: (group.shared.is_partial, str(group.shared)))
-    return [board_of(group, sort) for group in ordered]
+    return [board_of(group, sort, include_lossy) for group in ordered]
 
 
-def board_of(group: Group, sort: str = "information_capacity") -> Board:
-    """The board of a group of comparable runs, its rows in the order of ``sort``.
+def board_of(
+    group: Group, sort: str = "information_capacity", include_lossy: bool = False
+) -> Board:
+    """The board of a group of comparable runs, as ``boards`` makes it.
 
     Raises:
         InfocapError: no metric has this name.
     """
     if sort not in SORTABLE:
         raise InfocapError(f"--sort {sort}: no such metric; choose one of {', '.join(SORTABLE)}")
-    benchmarks = sorted({name for run in group.runs for name in run.benchmarks})
-    return Board(group, _sorted(_ranked(group.runs), sort), benchmarks, sort)
+    lossy = [] if include_lossy else [run for run in group.runs if is_lossy(run)]
+    ranked = [run for run in group.runs if run not in lossy]
+    if not ranked:
+        ranked, lossy = list(group.runs), []
+    benchmarks = sorted({name for run in ranked for name in run.benchmarks})
+    return Board(
+        replace(group, runs=ranked), _sorted(_ranked(ranked), sort), benchmarks, sort, lossy
+    )
 
 
 def _ranked(runs: Sequence[Run]) -> list[Row]:
@@ -165,6 +208,7 @@ def record(row: Row, benchmarks: Sequence[str]) -> dict[str, Any]:
         "num_documents": run.num_documents,
         "num_documents_of_corpus": run.num_documents_of_corpus,
         "is_partial": run.is_partial,
+        "lossy_share": run.lossy_share,
         "task": run.task,
         "source": run.source,
         **{name: run.benchmarks.get(name) for name in benchmarks},

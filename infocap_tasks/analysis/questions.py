@@ -59,18 +59,21 @@ def on_shared_documents(runs: Iterable[Run]) -> list[Run]:
     return taken
 
 
-def leaderboard(runs: Iterable[Run], sort: str = "information_capacity") -> list[Board]:
+def leaderboard(
+    runs: Iterable[Run], sort: str = "information_capacity", include_lossy: bool = False
+) -> list[Board]:
     """Runs ranked by information capacity, a board for each group of comparable runs.
 
     Args:
         runs: one or more.
         sort: the metric that orders the rows, the better first.
+        include_lossy: rank runs whose tokenizers lose text too.
 
     Raises:
         InfocapError: there are no runs, or no metric has this name.
     """
-    found = boards(list(runs), sort)
-    _warn([remark for board in found for remark in board.group.remarks])
+    found = boards(list(runs), sort, include_lossy)
+    _warn([remark for board in found for remark in board.remarks])
     return found
 
 

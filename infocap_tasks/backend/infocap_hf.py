@@ -7,6 +7,7 @@ Loading, adapters, quantisation, generation and encoder-decoder models stay the 
 import math
 import os
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from infocap_tasks.backend.checkpoint import loads_whole_checkpoints
 from infocap_tasks.backend.hf_engine import HFEngine, auto_budget_tokens
 from infocap_tasks.backend.processes import Processes
 from infocap_tasks.backend.scorer import Scorer
-from infocap_tasks.backend.token_text import TokenAnswer, TokenText
+from infocap_tasks.backend.token_text import PlainText, TokenAnswer, TokenText
 from infocap_tasks.backend.windows import Window, fitting_window, rolling_windows
 from infocap_tasks.models.pretrained import tokenizer_fingerprint
 
@@ -107,10 +108,17 @@ class InfocapHF(HFLM):
         return sums
 
     def _encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """Token ids as the harness's tok_encode gives them, without special tokens; in batches."""
+        """Token ids as the harness's tok_encode gives them, without special tokens; in batches.
+
+        Of a ``PlainText``, the names of special tokens are encoded as text too.
+        """
         for first in range(0, len(texts), _TEXTS_AT_ONCE):
-            batch = list(texts[first : first + _TEXTS_AT_ONCE])
-            yield from self.tokenizer(batch, add_special_tokens=False, verbose=False)["input_ids"]
+            batch = texts[first : first + _TEXTS_AT_ONCE]
+            for is_plain, group in groupby(batch, key=lambda text: isinstance(text, PlainText)):
+                options = {"split_special_tokens": True} if is_plain else {}
+                yield from self.tokenizer(
+                    list(group), add_special_tokens=False, verbose=False, **options
+                )["input_ids"]
 
     def _window_nats(self, windows: list[Window], quiet: bool) -> list[float]:
         """Log-likelihood of each window's continuation in nats."""

@@ -1,4 +1,4 @@
-"""A text that carries its token ids from a task to a backend of ours through the harness."""
+"""Texts that tell a backend of ours, through the harness, how a task wants them encoded."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,6 +9,15 @@ class TokenAnswer(NamedTuple):
 
     loglikelihood_nats: float
     is_greedy: bool
+
+
+class PlainText(str):
+    """A text in which the names of special tokens are text like any other.
+
+    To the harness, its logs and its caches it is the string.
+    """
+
+    __slots__ = ()
 
 
 class TokenText(str):

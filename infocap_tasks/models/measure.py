@@ -9,6 +9,7 @@ from typing import NamedTuple
 from infocap_tasks.corpora.text import Text, utf8
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import bytes_to_bits
+from infocap_tasks.models.round_trip import comes_back
 from infocap_tasks.models.tokenizer_libraries import LoadedTokenizer
 from infocap_tasks.models.tokenizers import load
 
@@ -144,7 +145,7 @@ def _single_byte_share(tokenizer: LoadedTokenizer, counts: Counter[int]) -> floa
 
 
 def _round_trip(text: Text, decoded: str) -> str:
-    if decoded == text.text:
+    if comes_back(text.text, decoded):
         return LOSSLESS
     pairs = enumerate(itertools.zip_longest(text.text, decoded))
     at = next(position for position, (given, back) in pairs if given != back)

@@ -7,6 +7,7 @@ from infocap_tasks.analysis.leaderboard import SORTABLE, Board, record
 from infocap_tasks.metrics import METRICS
 from infocap_tasks.report import tables
 from infocap_tasks.report.tables import si
+from infocap_tasks.results.run import Run
 
 UNKNOWN = "unknown"
 
@@ -60,10 +61,20 @@ def as_json(boards: Sequence[Board]) -> str:
     """A list of boards, in full precision; unknown values are null."""
     return tables.as_json(
         [
-            board.shared._asdict() | {"rows": [record(row, board.benchmarks) for row in board.rows]}
+            board.shared._asdict()
+            | {
+                "rows": [record(row, board.benchmarks) for row in board.rows],
+                "kept_out": [_kept_out(run) for run in board.kept_out],
+            }
             for board in boards
         ]
     )
+
+
+def _kept_out(run: Run) -> dict[str, Any]:
+    """A run that is not ranked, and why."""
+    names = ("model", "information_capacity", "lossy_share", "source")
+    return {name: getattr(run, name) for name in names}
 
 
 RENDERERS: Mapping[str, Callable[[Sequence[Board]], str]] = {
@@ -85,6 +96,8 @@ def _board_as_text(board: Board, render: Callable[[tables.Rows], str], heading: 
     parts = [f"{heading}{board.shared}", render(rows)]
     if unknown:
         parts.append(f"Not known for any model here: {', '.join(unknown)}.")
+    if board.kept_out:
+        parts.append(f"{board.lossy_remark[0].upper()}{board.lossy_remark[1:]}.")
     return "\n\n".join(parts)
 
 
@@ -105,6 +118,8 @@ def _columns(board: Board) -> list[Column]:
         Column("Documents", "num_documents", _documents, "descending"),
         *(_number(name, name, "{:.4f}".format) for name in board.benchmarks),
     ]
+    if any(row.run.lossy_share for row in board.rows):
+        columns.append(_number("Texts lost", "lossy_share", "{:.1%}".format))
     if board.sort in {column.field for column in columns}:
         return columns
     return [*columns, _metric(board.sort, "{:.4f}".format)]

@@ -230,6 +230,7 @@ def _run(origin: _Origin, task: str, row: Mapping[str, Any], record: Mapping[str
         },
         documents=documents,
         has_named_documents=_has_named_documents(record, documents),
+        lossy_share=_lossy_share(record),
         provenance=_with_task(origin.provenance, record),
     )
     _require_agreement(run, values)
@@ -329,3 +330,12 @@ def _has_named_documents(
     if text_or_none(at(record, "corpus", "id_field"), "corpus.id_field") is not None:
         return True
     return any(not score.document_id.isdecimal() for score in documents or ())
+
+
+def _lossy_share(record: Mapping[str, Any]) -> float | None:
+    """Of the scored documents, those whose tokens do not decode to their text."""
+    corpus = at(record, "corpus") or {}
+    if corpus.get("num_documents_not_round_trip") is None:
+        return None  # files of earlier versions
+    scored = above(0, corpus.get("num_documents_scored"), "num_documents_scored")
+    return number(corpus, "num_documents_not_round_trip") / scored

@@ -72,6 +72,8 @@ class Run:
         benchmarks: the model's score on each standard task, by the task's name.
         has_named_documents: whether documents have names of their own, not just numbers, so that
             the same name in another corpus is the same content.
+        lossy_share: of the scored texts, those that the tokens do not give back; None if the
+            source does not say.
         provenance: the model as it was given, versions, dtype, parts of the FLOPs.
     """
 
@@ -95,6 +97,7 @@ class Run:
     documents: tuple[DocumentScore, ...] | None = None
     benchmarks: Mapping[str, float] = field(default_factory=dict)
     has_named_documents: bool = False
+    lossy_share: float | None = None
     provenance: Provenance = field(default_factory=Provenance)
 
     @property

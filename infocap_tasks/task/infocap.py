@@ -18,14 +18,15 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from infocap_tasks import metrics
+from infocap_tasks.backend.token_text import PlainText
 from infocap_tasks.corpora.corpus import Corpus, open_corpus
 from infocap_tasks.corpora.text import Text
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.flops.count import count_model
 from infocap_tasks.flops.record import Flops
 from infocap_tasks.metrics import METRICS, DocumentScore, nats_to_bits
-from infocap_tasks.models.pretrained import Pretrained, tokenizer_fingerprint
-from infocap_tasks.task.documents import Document, cut
+from infocap_tasks.models.pretrained import Pretrained
+from infocap_tasks.task.documents import cut
 from infocap_tasks.task.duplicates import count_duplicates, text_digest, warn_of_duplicates
 from infocap_tasks.task.model import (
     find_softmax_dtype,
@@ -33,8 +34,10 @@ from infocap_tasks.task.model import (
     refuse_second_bos,
     require_prefix_token,
     require_window,
+    tokenizer_record,
 )
 from infocap_tasks.task.settings import parse_settings
+from infocap_tasks.task.special_tokens import warn_of_control_tokens
 
 log = logging.getLogger("lm_eval.infocap_tasks")  # under the harness's logger: its level and form
 
@@ -144,6 +147,10 @@ class InformationCapacityTask(ConfigurableTask):
         refuse_second_bos(tokenizer, backend)
         return tokenizer
 
+    def _splits_special_tokens(self) -> bool:
+        """Whether names of special tokens are scored as text; the harness's backends don't ask."""
+        return self.settings.backend.takes_token_ids or self._tokenizer.split_special_tokens
+
     def _find_flops(self) -> Flops:
         """FLOPs that the user states, else those of a config that they name, else the model's."""
         if self.settings.given_flops:
@@ -174,6 +181,8 @@ class InformationCapacityTask(ConfigurableTask):
         """As the harness's, but refuses the options under which a number would be wrong."""
         refuse_options(kwargs)
         super().build_all_requests(**kwargs)
+        if self.regime == "harness" and not self._splits_special_tokens():
+            warn_of_control_tokens(self.config.task, self._docs.values())
 
     def doc_iterator(
         self,
@@ -218,16 +227,20 @@ class InformationCapacityTask(ConfigurableTask):
             )
 
     def _make_docs(self, texts: Sequence[Text]) -> list[dict[str, Any]]:
-        documents = cut(texts, self._tokenizer, self.settings.max_tokens)
-        return [_as_doc(*pair) for pair in zip(documents, texts, strict=True)]
+        splits = self._splits_special_tokens()
+        documents = cut(texts, self._tokenizer, self.settings.max_tokens, splits)
+        return [
+            document._asdict() | {"origin": text.origin, "document_id": text.document_id}
+            for document, text in zip(documents, texts, strict=True)
+        ]
 
     def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
         """The context of a rolling request: none."""
         return ""
 
     def doc_to_target(self, doc: Mapping[str, Any], doc_to_target: Any = None) -> str:
-        """The string that is scored."""
-        return str(doc["text"])
+        """The string that is scored; marked for a backend of ours where all of it is text."""
+        return (PlainText if self.settings.backend.takes_token_ids else str)(doc["text"])
 
     # ------------------------------------------------------------------ after scoring
 
@@ -259,6 +272,8 @@ class InformationCapacityTask(ConfigurableTask):
             self.regime,
             doc["is_whole"],
             text_digest(doc["text"]),
+            doc["round_trips"],
+            doc["num_special_token_names"],
         )._asdict()
         return {name: score for name in self._aggregation_list if self._is_ours(name)}
 
@@ -303,6 +318,10 @@ class InformationCapacityTask(ConfigurableTask):
         )  # fmt: skip
         return {field: [getattr(score, field) for score in self._scored] for field in fields}
 
+    def _tokenizer_record(self) -> dict[str, Any]:
+        splits = self._splits_special_tokens()
+        return tokenizer_record(self._tokenizer, self._prefix_token_id, splits)
+
     def _corpus_record(self) -> dict[str, Any]:
         max_tokens = self.settings.max_tokens
         return self._corpus.record() | {
@@ -314,16 +333,8 @@ class InformationCapacityTask(ConfigurableTask):
             ),
             "num_tokens": sum(score.num_tokens for score in self._scored),
             "num_bytes": sum(score.num_bytes for score in self._scored),
-        }
-
-    def _tokenizer_record(self) -> dict[str, Any]:
-        return {
-            "class": type(self._tokenizer).__name__,
-            "name_or_path": self._tokenizer.name_or_path,
-            "vocab_size": len(self._tokenizer),
-            "fingerprint": tokenizer_fingerprint(self._tokenizer),
-            "prefix_token_id": self._prefix_token_id,
-            "prefix_token": self._tokenizer.convert_ids_to_tokens(self._prefix_token_id),
+            "num_documents_not_round_trip": sum(not score.round_trips for score in self._scored),
+            "num_special_token_names": sum(s.num_special_token_names for s in self._scored),
         }
 
 
@@ -344,7 +355,3 @@ def refuse_options(options: Mapping[str, Any]) -> None:
             "--apply_chat_template, --system_instruction: cannot be used with infocap tasks, "
             "which score bare text; leave them out, or run the tasks that need them apart"
         )
-
-
-def _as_doc(document: Document, text: Text) -> dict[str, Any]:
-    return document._asdict() | {"origin": text.origin, "document_id": text.document_id}

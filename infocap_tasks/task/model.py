@@ -1,6 +1,7 @@
 """What a task must know of the scored model before it is loaded: tokenizer, window, softmax."""
 
 import logging
+from typing import Any
 
 from lm_eval.models.utils import resolve_max_length
 from transformers import PreTrainedTokenizerBase
@@ -12,8 +13,10 @@ from infocap_tasks.models.pretrained import (
     load_config,
     load_tokenizer,
     require_offsets,
+    tokenizer_fingerprint,
 )
 from infocap_tasks.task.settings import Backend, Settings
+from infocap_tasks.task.special_tokens import CONTROL_TOKENS, PLAIN_TEXT
 
 log = logging.getLogger("lm_eval.infocap_tasks")
 
@@ -36,6 +39,21 @@ def find_tokenizer(settings: Settings, add_bos_token: bool | None) -> PreTrained
     if isinstance(source, Pretrained):
         source = load_tokenizer(source, add_bos_token, settings.backend.use_fast_tokenizer)
     return require_offsets(source)
+
+
+def tokenizer_record(
+    tokenizer: PreTrainedTokenizerBase, prefix_token_id: int, splits_special_tokens: bool
+) -> dict[str, Any]:
+    """What a results file says of the tokenizer."""
+    return {
+        "class": type(tokenizer).__name__,
+        "name_or_path": tokenizer.name_or_path,
+        "vocab_size": len(tokenizer),
+        "fingerprint": tokenizer_fingerprint(tokenizer),
+        "prefix_token_id": prefix_token_id,
+        "prefix_token": tokenizer.convert_ids_to_tokens(prefix_token_id),
+        "special_tokens_in_text": PLAIN_TEXT if splits_special_tokens else CONTROL_TOKENS,
+    }
 
 
 def refuse_second_bos(tokenizer: PreTrainedTokenizerBase, backend: Backend) -> None:

@@ -19,9 +19,11 @@ from infocap_tasks.errors import InfocapError
 from infocap_tasks.flops.count import published_flops
 from infocap_tasks.flops.record import Flops
 from infocap_tasks.models.pretrained import Pretrained
-from infocap_tasks.task.documents import cut, encode, encode_first_parts
+from infocap_tasks.models.round_trip import comes_back, holds
+from infocap_tasks.task.documents import cut, encode_first_parts, encoder
 from infocap_tasks.task.infocap import InformationCapacityTask
 from infocap_tasks.task.model import find_tokenizer
+from infocap_tasks.task.special_tokens import count_special_token_names, special_token_names
 
 
 class ReferenceDocument(NamedTuple):
@@ -33,12 +35,16 @@ class ReferenceDocument(NamedTuple):
             U+FFFD and counts 3 bytes.
         num_tokens: number of those ids.
         is_whole: the text was not cut.
+        round_trips: the ids decode to the part of the text that they stand for.
+        num_special_token_names: how often that part holds the name of a special token.
     """
 
     token_ids: tuple[int, ...]
     num_bytes: int
     num_tokens: int
     is_whole: bool
+    round_trips: bool
+    num_special_token_names: int
 
 
 def cut_reference(
@@ -55,7 +61,7 @@ def cut_reference(
         refuse_unusable(text)
     parts = [text.text for text in texts]
     if tokenizer.truncation_side == "right":
-        parts = [part for part, _ in encode_first_parts(parts, tokenizer, max_tokens)]
+        parts = [part for part, _ in encode_first_parts(parts, encoder(tokenizer), max_tokens)]
     encoded = tokenizer(
         parts,
         truncation=True,
@@ -63,14 +69,19 @@ def cut_reference(
         return_attention_mask=False,
         return_token_type_ids=False,
     )
+    names = special_token_names(tokenizer)
     return [
-        _reference_document(text, part, encoding, tokenizer)
+        _reference_document(text, part, encoding, tokenizer, names)
         for text, part, encoding in zip(texts, parts, encoded.encodings or [], strict=True)
     ]
 
 
 def _reference_document(
-    text: Text, part: str, encoding: Encoding, tokenizer: PreTrainedTokenizerBase
+    text: Text,
+    part: str,
+    encoding: Encoding,
+    tokenizer: PreTrainedTokenizerBase,
+    names: Sequence[str],
 ) -> ReferenceDocument:
     ids = tuple(encoding.ids)
     if len(ids) < 2:
@@ -80,7 +91,35 @@ def _reference_document(
         )
     sized = str(tokenizer.decode(list(ids[1:])))
     is_whole = part == text.text and not encoding.overflowing
-    return ReferenceDocument(ids, len(sized.encode("utf-8")), len(ids) - 1, is_whole)
+    ends = [end for _, end in encoding.offsets]
+    (num_names,) = count_special_token_names([part[: max(ends)]], names)
+    return ReferenceDocument(
+        ids,
+        len(sized.encode("utf-8")),
+        len(ids) - 1,
+        is_whole,
+        _round_trips(part, is_whole, encoding, tokenizer),
+        num_names,
+    )
+
+
+def _round_trips(
+    part: str, is_whole: bool, encoding: Encoding, tokenizer: PreTrainedTokenizerBase
+) -> bool:
+    """Whether the ids of the text, without special tokens around it, decode to what they are of."""
+    of_text = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
+    decoded = str(
+        tokenizer.decode(
+            [token for token, is_added in of_text if not is_added],
+            skip_special_tokens=False,
+            clean_up_tokenization_spaces=False,
+        )
+    )
+    if is_whole:
+        return comes_back(part, decoded)
+    # The cut may fall inside a character, which then decodes to U+FFFD, or inside one that a
+    # tokenizer composes of two.
+    return holds(part, decoded.rstrip("\ufffd")[:-1])
 
 
 class ReferenceTask(InformationCapacityTask):
@@ -103,6 +142,10 @@ class ReferenceTask(InformationCapacityTask):
         super()._load_tokenizer()  # what it refuses would be wrong here too
         return find_tokenizer(self.settings, add_bos_token=None)
 
+    def _splits_special_tokens(self) -> bool:
+        """As the tokenizer does by itself, which is what the public code scores."""
+        return bool(self._tokenizer.split_special_tokens)
+
     def _count_flops(self, model: Pretrained, max_tokens: int) -> Flops:
         return published_flops(model, max_tokens)
 
@@ -117,6 +160,8 @@ class ReferenceTask(InformationCapacityTask):
                 "num_bytes": document.num_bytes,
                 "num_tokens": document.num_tokens,
                 "is_whole": document.is_whole,
+                "round_trips": document.round_trips,
+                "num_special_token_names": document.num_special_token_names,
                 "context": string.context,
                 "text": self._with_ids(string.continuation, document),
                 "num_tokens_of_string": string.num_tokens,
@@ -145,17 +190,18 @@ class ReferenceTask(InformationCapacityTask):
         without context; otherwise the context is the shortest one of whole tokens and characters
         that does not end in white space, which the harness would move to the continuation.
         """
-        (bare,) = encode(["x"], self._tokenizer)
+        encode = encoder(self._tokenizer)
+        (bare,) = encode(["x"])
         adds_bos = self._tokenizer("x")["input_ids"][0] != bare.ids[0]
         scored = cut(texts, self._tokenizer, self.settings.max_tokens - adds_bos)
         if adds_bos:
             return [_Strings("", document.text, document.num_tokens) for document in scored]
-        tokens = encode([document.text for document in scored], self._tokenizer)
+        tokens = encode([document.text for document in scored])
         contexts = [
             _shortest_context(document.text, [end for _, end in encoding.offsets])
             for document, encoding in zip(scored, tokens, strict=True)
         ]
-        in_contexts = encode([context or "x" for context in contexts], self._tokenizer)
+        in_contexts = encode([context or "x" for context in contexts])
         return [
             _Strings(
                 context,

@@ -127,3 +127,26 @@ def test_command_prints_each_format(capsys, tmp_path):
 def test_command_refuses_an_unknown_ending_before_it_reads(capsys, tmp_path):
     assert main(["leaderboard", "nowhere", "-o", str(tmp_path / "board.doc")]) == 2
     assert ".html" in capsys.readouterr().err
+
+
+def test_runs_that_lose_text_are_named_and_not_ranked(capsys, tmp_path):
+    runs = [
+        run_of("faithful", documents(BITS), lossy_share=0.0),
+        run_of("rare", documents(BITS), lossy_share=0.05),
+        run_of("lossy", documents([b / 2 for b in BITS]), lossy_share=0.5),
+        run_of("silent", documents(BITS)),
+    ]
+    board = only_board(runs)
+    assert set(by_model(board)) == {"faithful", "rare", "silent"}
+    assert [run.model for run in board.kept_out] == ["lossy"]
+    assert "lossy (50% of its texts)" in board.remarks[-1]
+    everything = only_board(runs, include_lossy=True)
+    assert everything.rows[0].run.model == "lossy"
+    assert not everything.kept_out
+    assert not everything.remarks
+
+
+def test_a_board_of_lossy_runs_only_ranks_them():
+    board = only_board([run_of(name, documents(BITS), lossy_share=1.0) for name in "ab"])
+    assert len(board.rows) == 2
+    assert not board.kept_out

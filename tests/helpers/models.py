@@ -48,6 +48,19 @@ def byte_fallback_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
+def lower_casing_tokenizer() -> PreTrainedTokenizerFast:
+    """As BERT's: lower case, unknown words are one token, white space is lost."""
+    words = ["[UNK]", "[SEP]", "the", "of", "##er", "th", "short", "one", ".", "x"]
+    vocab = {word: index for index, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordPiece(vocab=vocab, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", bos_token="[SEP]", eos_token="[SEP]"
+    )
+
+
 def save_llama(folder: Path, tokenizer: PreTrainedTokenizerFast, **config) -> Path:
     """A random two-layer Llama in float32 with this tokenizer."""
     torch.manual_seed(0)

@@ -2,11 +2,10 @@ import csv
 import json
 
 import pytest
-from helpers.models import TEXTS, byte_tokenizer, write_jsonl
+from helpers.models import TEXTS, byte_tokenizer, lower_casing_tokenizer, write_jsonl
 from helpers.real_files import MISTRAL_SENTENCEPIECE, unpack_ranks
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from infocap_tasks.cli.main import main
 from infocap_tasks.corpora.corpus import open_corpus
@@ -14,6 +13,7 @@ from infocap_tasks.corpora.records import StandardLibrary
 from infocap_tasks.corpora.text import Text
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.models.measure import TokenizerRow, measure
+from infocap_tasks.models.round_trip import comes_back
 from infocap_tasks.models.tokenizers import load
 from infocap_tasks.paths import task_configs_dir
 
@@ -30,15 +30,8 @@ def byte_json(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lossy_json(tmp_path_factory):
-    """As BERT's: lower case, unknown words are one token, white space is lost."""
-    words = ["[UNK]", "the", "of", "##er", "th", "short", "one", ".", "x"]
-    vocab = {word: index for index, word in enumerate(words)}
-    tokenizer = Tokenizer(models.WordPiece(vocab=vocab, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
     path = tmp_path_factory.mktemp("lossy") / "tokenizer.json"
-    tokenizer.save(str(path))
+    lower_casing_tokenizer().backend_tokenizer.save(str(path))
     return str(path)
 
 
@@ -79,7 +72,9 @@ def test_sentencepiece_on_any_text_agrees_with_one_text_at_a_time(texts):
     row = measure(MISTRAL, "texts", documents)
     assert row.num_tokens == sum(len(MISTRAL.encode_batch([t.text])[0]) for t in documents)
     differing = [
-        t for t in documents if MISTRAL.decode(MISTRAL.encode_batch([t.text])[0]) != t.text
+        t
+        for t in documents
+        if not comes_back(t.text, MISTRAL.decode(MISTRAL.encode_batch([t.text])[0]))
     ]
     assert (row.round_trip == "yes") == (not differing)
     if differing:

@@ -1,7 +1,10 @@
+import json
+
 from helpers.made_up import documents, run_of
 
 from infocap_tasks.analysis.leaderboard import boards
-from infocap_tasks.report.leaderboard import as_csv, as_markdown, as_table, known_columns
+from infocap_tasks.report.leaderboard import as_csv, as_json, as_markdown, as_table, known_columns
+from infocap_tasks.report.page.render import page
 
 
 def test_columns_without_values_are_named_and_left_out():
@@ -23,3 +26,17 @@ def test_each_board_has_a_heading_and_a_table():
         "made_up",
         "other",
     ]
+
+
+def test_runs_that_lose_text_are_marked_and_named():
+    rows = documents([300.0, 310.0])
+    runs = [run_of("a", rows, lossy_share=0.0), run_of("b", rows, lossy_share=0.25)]
+    text = as_table(boards(runs))
+    assert "Texts lost" not in text
+    assert "b (25% of its texts); leaderboard --include_lossy ranks them too." in text
+    (board,) = json.loads(as_json(boards(runs)))
+    assert [(run["model"], run["lossy_share"]) for run in board["kept_out"]] == [("b", 0.25)]
+    marked = as_table(boards(runs, include_lossy=True))
+    assert "Texts lost" in marked
+    assert "25.0%" in marked
+    assert "b (25% of its texts)" in page(boards(runs))

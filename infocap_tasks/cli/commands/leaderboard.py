@@ -14,7 +14,7 @@ one row for each model. Published rows, which do not state the digest of their t
 of their task if these are on one corpus. Ranks are always by information capacity; --sort only
 orders the rows. The interval (95 %) and the range of ranks are over texts, by Student's t on the
 jackknife; differences of models that were scored on the same documents are paired. Both are
-unknown for results without documents.
+unknown for results without documents. Runs of tokenizers that lose text are named, not ranked.
 
 --format html is one page that works offline: a table that sorts and filters, and two charts.
 """
@@ -37,6 +37,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="METRIC",
         help=f"order of the rows, the better first: {', '.join(SORTABLE)}",
     )
+    parser.add_argument(
+        "--include_lossy",
+        action="store_true",
+        help="rank runs whose tokenizers lose text too (lower case, unknown words)",
+    )
     add_output(parser, list(RENDERERS))
     parser.set_defaults(run=run)
 
@@ -44,7 +49,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Rank, then print or write; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
-    ranked = boards(selection.runs, options.sort)
+    ranked = boards(selection.runs, options.sort, options.include_lossy)
     for board in ranked:
         for line in board.remarks:
             say(line)

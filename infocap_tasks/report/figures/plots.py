@@ -28,19 +28,19 @@ class Plot(NamedTuple):
 
 def _capacity(runs: Sequence[Run]) -> Plot:
     board = _board(runs)
-    return Plot(capacity_figure(board), board.group.remarks)
+    return Plot(capacity_figure(board), board.remarks)
 
 
 def _frontier(runs: Sequence[Run]) -> Plot:
     board = _board(runs)
     left_out = _left_out("models whose C and H are not known", frontier.left_out(board))
-    return Plot(frontier.frontier_figure(board), [*board.group.remarks, *left_out])
+    return Plot(frontier.frontier_figure(board), [*board.remarks, *left_out])
 
 
 def _series(runs: Sequence[Run]) -> Plot:
     board = _board(runs)
     left_out = _left_out("series of one model", series.alone(board))
-    return Plot(series.series_figure(board), [*board.group.remarks, *left_out])
+    return Plot(series.series_figure(board), [*board.remarks, *left_out])
 
 
 def _flops(runs: Sequence[Run]) -> Plot:

@@ -22,6 +22,7 @@ class _View(NamedTuple):
     board: Board
     terms: str
     assumption: str | None
+    lossy: str
     looks: dict[str, Look]
     capacity_summary: str
     frontier_summary: str
@@ -76,6 +77,7 @@ def _view(board_id: str, board: Board) -> _View:
         board=board,
         terms=_terms(board.shared),
         assumption=board.group.assumption,
+        lossy=board.lossy_remark if board.kept_out else "",
         looks=looks(_series(board)),
         capacity_summary=capacity_summary(board),
         frontier_summary=frontier_summary(board),
