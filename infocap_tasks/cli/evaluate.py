@@ -47,12 +47,27 @@ def evaluate(arguments: Sequence[str]) -> None:
         print("infocap eval: checking the flags, loading the libraries …", file=sys.stderr)
         refuse_unusable(options)
         _set_up_logging(options.verbosity)
-        command_line.execute(complete(options, ours.cache))
+        outcome = command_line.execute(complete(options, ours.cache))
+        _summarise(outcome, _given_by(options)("output_path"))
     except (ValueError, OSError, TypeError, AttributeError) as error:
         if isinstance(error, InfocapError) or os.environ.get("LMEVAL_LOG_LEVEL") == "DEBUG":
             raise
         complaint = " ".join(str(error).split()) or type(error).__name__
         raise InfocapError(f"{complaint} (LMEVAL_LOG_LEVEL=DEBUG shows where)") from error
+
+
+def _summarise(outcome: command_line.Outcome, output_path: str | None) -> None:
+    """Print what the run says of its infocap tasks; only the first of several processes knows."""
+    from infocap_tasks.report.summary import summarise
+    from infocap_tasks.results.file import read_content
+    from infocap_tasks.results.values import Unusable
+
+    try:
+        content = read_content(outcome.results or {}, str(outcome.file))
+    except Unusable:  # as with --predict_only, which leaves out the metrics
+        return
+    if content.runs:
+        print(f"\n{summarise(content, outcome.file, output_path)}")
 
 
 def _our_parser() -> argparse.ArgumentParser:

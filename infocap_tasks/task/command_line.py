@@ -1,6 +1,7 @@
 """The harness's own command line, ``lm_eval run``; its modules are private, and used here only."""
 
 import argparse
+import json
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -66,6 +67,7 @@ def execute(options: argparse.Namespace) -> Outcome:
     """Run the harness: score, print the table, write the results file."""
     import lm_eval.evaluator
     import lm_eval.tasks
+    from lm_eval.utils import handle_non_serializable
 
     done: dict[str, Any] = {}
 
@@ -82,7 +84,8 @@ def execute(options: argparse.Namespace) -> Outcome:
         small_if_enough = partial(_task_manager, lm_eval.tasks.TaskManager, options.tasks)
         stand_ins.enter_context(replaced(lm_eval.tasks, "TaskManager", small_if_enough))
         HarnessCLI().execute(options)
-    return Outcome(done["results"], _written_file(done["tracker"]))
+    as_written = json.dumps(done["results"], default=handle_non_serializable)
+    return Outcome(json.loads(as_written), _written_file(done["tracker"]))
 
 
 def _task_manager(
