@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infocap_tasks.cli.flags import Given, refuse_missing_device, refuse_unusable_flags
+from infocap_tasks.cli.plain_lines import plain_lines_in_logs
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 from infocap_tasks.task import command_line
@@ -44,10 +45,12 @@ def evaluate(arguments: Sequence[str]) -> None:
     try:
         ours, theirs = _our_parser().parse_known_args(arguments)
         options = command_line.parse(theirs, "infocap eval")
-        print("infocap eval: checking the flags, loading the libraries …", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
+            print("infocap eval: checking the flags, loading the libraries …", file=sys.stderr)
         refuse_unusable(options)
-        _set_up_logging(options.verbosity)
-        outcome = command_line.execute(complete(options, ours.cache))
+        with plain_lines_in_logs():
+            _set_up_logging(options.verbosity)
+            outcome = command_line.execute(complete(options, ours.cache))
         _summarise(outcome, _given_by(options)("output_path"))
     except (ValueError, OSError, TypeError, AttributeError) as error:
         if isinstance(error, InfocapError) or os.environ.get("LMEVAL_LOG_LEVEL") == "DEBUG":

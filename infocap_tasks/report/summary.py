@@ -13,7 +13,7 @@ from infocap_tasks.results.run import Run
 
 _WIDTH = 80
 _HEADER = (
-    ("", "", "", "", "bits per", "bytes per", "FLOPs per"),
+    ("", "", "", "", "bits/", "bytes/", "FLOPs/"),
     ("corpus", "texts", "IC", "95 % interval", "byte", "token", "token"),
 )
 
