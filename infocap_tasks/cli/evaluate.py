@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infocap_tasks.cli.flags import Given, refuse_missing_device, refuse_unusable_flags
+from infocap_tasks.cli.plain_lines import plain_lines_in_logs
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 from infocap_tasks.task import command_line
@@ -46,15 +47,32 @@ def evaluate(arguments: Sequence[str]) -> None:
     try:
         ours, theirs = _our_parser().parse_known_args(arguments)
         options = command_line.parse(theirs, "infocap eval")
-        print("infocap eval: checking the flags, loading the libraries …", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
+            print("infocap eval: checking the flags, loading the libraries …", file=sys.stderr)
         refuse_unusable(options)
-        _set_up_logging(options.verbosity)
-        command_line.execute(complete(options, ours.cache, ours.name))
+        with plain_lines_in_logs():
+            _set_up_logging(options.verbosity)
+            outcome = command_line.execute(complete(options, ours.cache, ours.name))
+        _summarise(outcome, _given_by(options)("output_path"))
     except (ValueError, OSError, TypeError, AttributeError) as error:
         if isinstance(error, InfocapError) or os.environ.get("LMEVAL_LOG_LEVEL") == "DEBUG":
             raise
         complaint = " ".join(str(error).split()) or type(error).__name__
         raise InfocapError(f"{complaint} (LMEVAL_LOG_LEVEL=DEBUG shows where)") from error
+
+
+def _summarise(outcome: command_line.Outcome, output_path: str | None) -> None:
+    """Print what the run says of its infocap tasks; only the first of several processes knows."""
+    from infocap_tasks.report.summary import summarise
+    from infocap_tasks.results.file import read_content
+    from infocap_tasks.results.values import Unusable
+
+    try:
+        content = read_content(outcome.results or {}, str(outcome.file))
+    except Unusable:  # as with --predict_only, which leaves out the metrics
+        return
+    if content.runs:
+        print(f"\n{summarise(content, outcome.file, output_path)}")
 
 
 def _our_parser() -> argparse.ArgumentParser:

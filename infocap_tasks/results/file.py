@@ -26,12 +26,16 @@ _RELATIVE_TOLERANCE = 1e-6
 
 
 class ResultsFile(NamedTuple):
-    """What one results file holds; its runs have the model's whole name and no series yet."""
+    """What one results file holds; its runs have the model's whole name and no series yet.
+
+    ``num_texts`` is the number of texts of each task, whether they were scored or not.
+    """
 
     model: str
     date: float | None
     runs: list[Run]
     benchmarks: Mapping[str, float]
+    num_texts: Mapping[str, int] = {}
 
 
 class _Origin(NamedTuple):
@@ -50,14 +54,26 @@ def read_file(path: Path) -> ResultsFile:
         Unusable: it cannot be read, or something in it is missing, of the wrong kind, or disagrees
             with the rest.
     """
-    content = _load(path)
+    return read_content(_load(path), str(path))
+
+
+def read_content(content: Mapping[str, Any], source: str) -> ResultsFile:
+    """The runs and benchmark scores in the content of a results file.
+
+    Args:
+        content: what the harness returns or writes.
+        source: what the runs say that they are from.
+
+    Raises:
+        Unusable: something is missing, of the wrong kind, or disagrees with the rest.
+    """
     results, configs = content.get("results"), content.get("configs")
     if not isinstance(results, dict) or not isinstance(configs, dict):
         raise Unusable("no results file of the harness (it has no results and configs)")
     if any(not isinstance(row, dict) for row in results.values()):
         raise Unusable("its results are not one record a task")
     records = {task: record for task in results if (record := _infocap_record(configs, task))}
-    origin = _origin(content, [at(configs, task, "metadata") for task in records], str(path))
+    origin = _origin(content, [at(configs, task, "metadata") for task in records], source)
     runs = []
     for task, record in records.items():
         try:
@@ -67,7 +83,13 @@ def read_file(path: Path) -> ResultsFile:
     for task in results.keys() - records.keys():
         if "information_capacity" in metric_values(results[task]) and task in configs:
             raise Unusable(f"{task}: has information_capacity but no metadata.infocap")
-    return ResultsFile(origin.model, origin.date, runs, benchmark_scores(content, records))
+    num_texts = {
+        task: int(number)
+        for task in records
+        if is_number(number := at(content, "n-samples", task, "original"))
+    }
+    scores = benchmark_scores(content, records)
+    return ResultsFile(origin.model, origin.date, runs, scores, num_texts)
 
 
 def _load(path: Path) -> dict[str, Any]:

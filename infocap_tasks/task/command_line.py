@@ -1,6 +1,7 @@
 """The harness's own command line, ``lm_eval run``; its modules are private, and used here only."""
 
 import argparse
+import json
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -71,6 +72,7 @@ def execute(options: argparse.Namespace) -> Outcome:
     """
     import lm_eval.evaluator
     import lm_eval.tasks
+    from lm_eval.utils import handle_non_serializable
 
     from infocap_tasks.backend.checkpoint import whole_checkpoints
     from infocap_tasks.task.results_kept import results_kept
@@ -95,7 +97,8 @@ def execute(options: argparse.Namespace) -> Outcome:
         kept_answers = options.model_args.get("cache") or options.use_cache
         stand_ins.enter_context(results_kept(options.model_args, kept_answers))
         HarnessCLI().execute(options)
-    return Outcome(done["results"], _written_file(done["tracker"]))
+    as_written = json.dumps(done["results"], default=handle_non_serializable)
+    return Outcome(json.loads(as_written), _written_file(done["tracker"]))
 
 
 def _task_manager(
