@@ -9,9 +9,10 @@ from infocap_tasks.report.leaderboard import RENDERERS as TEXTS
 from infocap_tasks.report.page.render import page
 
 _DESCRIPTION = """\
-One table for each task, corpus, regime, L and b, since only rows that share these are comparable;
-one row for each model. Published rows, which do not state the digest of their texts, join the runs
-of their task if these are on one corpus. Ranks are always by information capacity; --sort only
+One table for each task, corpus, regime, L and b on the same documents, since only rows that share
+these are comparable: partial runs (--limit) stand apart. One row for each model. Published rows,
+which do not state the digest of their texts, join the runs of their task if these are on one
+corpus. Ranks are always by information capacity; --sort only
 orders the rows. The interval (95 %, BCa) and the range of ranks come from a bootstrap over
 documents, in which models that were scored on the same documents share the samples. Both are
 unknown for results without documents.
