@@ -86,6 +86,21 @@ class Group:
             )
         return lines
 
+    @property
+    def read_off(self) -> list[str]:
+        """A line on the models whose IC was read off a figure, if there are any."""
+        margins = [
+            run.information_capacity_margin
+            for run in self.runs
+            if run.information_capacity_margin is not None
+        ]
+        if not margins:
+            return []
+        return [
+            f"IC of {len(margins)} of {len(self.runs)} models was read off a figure, good to "
+            f"{max(margins):.0e}; their C and H are not known"
+        ]
+
 
 # What to do about runs that differ in it.
 _REMEDIES = {

@@ -8,6 +8,8 @@ it costs; b the bias. A part is the factor's Shapley value: what changing it fro
 adds to IC, averaged over all orders in which the factors can be changed. The parts sum to the
 difference exactly.
 
+Where only G is known of a run, its factors are G, N and b: tokenizer and prediction are one part.
+
 Documents are paired by name, so what makes a text hard for both models cancels.
 In the regime ``reference`` C is not rounded here.
 """
@@ -32,7 +34,7 @@ from infocap_tasks.analysis.intervals import (
 )
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import BITS_PER_BYTE, METRICS, Measured, Sums
-from infocap_tasks.results.run import Run
+from infocap_tasks.results.run import Run, capacity_of_gain
 
 
 class Factors(NamedTuple):
@@ -44,8 +46,19 @@ class Factors(NamedTuple):
     bias_bits_per_token: float
 
 
+class GainFactors(NamedTuple):
+    """What IC is a function of where C and q are not known."""
+
+    compression_gain_bits_per_token: float
+    flops_per_token: float
+    bias_bits_per_token: float
+
+
+AnyFactors = Factors | GainFactors
+
 # What each factor stands for, in the order of ``Factors``.
 SOURCES = ("tokenizer", "prediction", "FLOPs", "bias")
+_GAIN_SOURCES = ("tokenizer and prediction", *SOURCES[2:])
 
 
 @dataclass(frozen=True)
@@ -53,13 +66,15 @@ class Part:
     """What one factor adds to the difference.
 
     Attributes:
-        source: one of ``SOURCES``.
+        factor: a field of ``Factors`` or ``GainFactors``.
+        source: what it stands for, such as ``tokenizer``.
         a: the factor's value in run A, in its unit.
         b: the same in run B.
         information_capacity: its Shapley value.
         interval: of that, at 95 %; None if the documents are not known.
     """
 
+    factor: str
     source: str
     a: float
     b: float
@@ -121,7 +136,8 @@ def compare(a: Run, b: Run) -> Comparison:
         parts=[
             Part(*row)
             for row in zip(
-                SOURCES, of_a, of_b, map(float, found.values[1:]), intervals[1:], strict=True
+                Factors._fields, SOURCES, of_a, of_b,
+                map(float, found.values[1:]), intervals[1:], strict=True,
             )
         ],
     )  # fmt: skip
@@ -131,11 +147,15 @@ def explain(a: Run, b: Run) -> Comparison:
     """As ``compare`` if both runs hold documents; else of their totals, without intervals.
 
     Raises:
-        InfocapError: C and H of a run are not known, or documents are but none are shared.
+        InfocapError: documents of both are known but fewer than two are shared.
     """
     if a.documents and b.documents:
         return compare(a, b)
-    of_a, of_b = factors_of(a), factors_of(b)
+    of_a: AnyFactors | None = factors_of(a)
+    of_b: AnyFactors | None = factors_of(b)
+    if of_a is None or of_b is None:
+        of_a, of_b = gain_factors_of(a), gain_factors_of(b)
+    sources = SOURCES if isinstance(of_a, Factors) else _GAIN_SOURCES
     parts = [float(part) for part in shapley_parts(of_a, of_b)]
     return Comparison(
         capacity_a=float(capacity(of_a)),
@@ -145,18 +165,19 @@ def explain(a: Run, b: Run) -> Comparison:
         probability=None,
         num_documents=0,
         num_texts=0,
-        parts=[Part(*row, None) for row in zip(SOURCES, of_a, of_b, parts, strict=True)],
+        parts=[
+            Part(*row, None) for row in zip(of_a._fields, sources, of_a, of_b, parts, strict=True)
+        ],
     )
 
 
 def _shared_names(a: Run, b: Run) -> list[str]:
     for run in (a, b):
         if not run.documents:
-            known = all(each.metric("bits_per_byte") is not None for each in (a, b))
-            advice = ", or see the difference of the totals with infocap explain" if known else ""
             raise InfocapError(
                 f"{run.model}: {run.source} holds no documents to pair; score the model with "
-                f"infocap eval of this version{advice}"
+                "infocap eval of this version, or see the difference of the totals with "
+                "infocap explain"
             )
         if len(set(document_names(run))) != len(run.documents):
             raise InfocapError(
@@ -195,30 +216,30 @@ def _total(columns: Sums) -> Sums:
 # ------------------------------------------------------------------ parts of the difference
 
 
-def factors_of(run: Run) -> Factors:
-    """The factors of a run's IC.
-
-    Raises:
-        InfocapError: only its G is known.
-    """
+def factors_of(run: Run) -> Factors | None:
+    """The factors of a run's IC; None if only its G is known."""
     text_size, bits_per_byte = run.text_size_bits_per_token, run.metric("bits_per_byte")
     if text_size is None or bits_per_byte is None:
-        raise InfocapError(
-            f"{run.model}: only its information capacity was published, not C and H, so it cannot "
-            "be explained; choose a run of your own, or a published model whose C and H are known"
-        )
+        return None
     return Factors(text_size, bits_per_byte, run.flops_per_token, run.bias_bits_per_token)
 
 
-def capacity(factors: Factors) -> Any:
+def gain_factors_of(run: Run) -> GainFactors:
+    """The factors of a run's IC that are known without C and H."""
+    return GainFactors(*(getattr(run, name) for name in GainFactors._fields))
+
+
+def capacity(factors: AnyFactors) -> Any:
     """IC of these factors; H = C q / 8."""
+    if isinstance(factors, GainFactors):
+        return capacity_of_gain(*factors)
     text_size, bits_per_byte, flops, bias = factors
     measured = Measured(text_size, text_size * bits_per_byte / BITS_PER_BYTE, flops, bias)
     return METRICS["information_capacity"].of_measured(measured)
 
 
-def shapley_parts(a: Factors, b: Factors) -> list[Any]:
-    """What each factor adds to IC of A less IC of B, in the order of ``SOURCES``."""
+def shapley_parts(a: AnyFactors, b: AnyFactors) -> list[Any]:
+    """What each factor adds to IC of A less IC of B, in their order."""
     parts: list[Any] = [0.0] * len(a)
     for order in permutations(range(len(a))):
         for factor, step in zip(order, _steps(a, b, order), strict=True):
@@ -226,10 +247,10 @@ def shapley_parts(a: Factors, b: Factors) -> list[Any]:
     return parts
 
 
-def _steps(a: Factors, b: Factors, order: Sequence[int]) -> list[Any]:
+def _steps(a: AnyFactors, b: AnyFactors, order: Sequence[int]) -> list[Any]:
     """Changes of IC on the way from B to A, one factor after the other."""
     values, now = [capacity(b)], b
     for factor in order:
-        now = now._replace(**{Factors._fields[factor]: a[factor]})
+        now = now._replace(**{now._fields[factor]: a[factor]})
         values.append(capacity(now))
     return [np.subtract(after, before) for before, after in pairwise(values)]

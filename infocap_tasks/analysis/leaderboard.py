@@ -201,6 +201,7 @@ def record(row: Row, benchmarks: Sequence[str]) -> dict[str, Any]:
         "series": run.series,
         "model": run.model,
         "information_capacity": run.information_capacity,
+        "information_capacity_margin": run.information_capacity_margin,
         "information_capacity_low": low,
         "information_capacity_high": high,
         **{name: run.metric(name) for name in METRICS if name != "information_capacity"},

@@ -91,7 +91,7 @@ def explain(run_a: Run, run_b: Run) -> Comparison:
     """As ``compare``; of the totals, without intervals, where a run holds no documents.
 
     Raises:
-        InfocapError: the runs are not comparable, or C and H of one are not known.
+        InfocapError: the runs are not comparable.
     """
     _runs_of(require_comparable_pair(run_a, run_b))
     return comparison.explain(run_a, run_b)

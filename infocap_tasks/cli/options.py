@@ -161,7 +161,7 @@ def comparing(runs: Sequence[Run]) -> Group:
         InfocapError: they are not comparable.
     """
     group = require_comparable(runs)
-    for line in group.remarks:
+    for line in [*group.remarks, *group.read_off]:
         say(line)
     return group
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from infocap_tasks.analysis.compare import Comparison, Factors
+from infocap_tasks.analysis.compare import Comparison
 from infocap_tasks.analysis.intervals import few_texts_remark
 from infocap_tasks.report.answer import Answer
 from infocap_tasks.report.tables import without_empty_columns
@@ -33,15 +33,15 @@ def _rows(comparison: Comparison) -> list[dict[str, Any]]:
     rows = [
         {
             "source": part.source,
-            "factor": factor,
+            "factor": part.factor,
             "run_a": part.a,
             "run_b": part.b,
             "information_capacity": part.information_capacity,
             "low": part.interval and part.interval.low,
             "high": part.interval and part.interval.high,
         }
-        for factor, part in zip(Factors._fields, comparison.parts, strict=True)
-        if factor != "bias_bits_per_token" or part.a != part.b
+        for part in comparison.parts
+        if part.factor != "bias_bits_per_token" or part.a != part.b
     ]
     total = {
         "source": TOTAL,
@@ -61,12 +61,14 @@ def _about(run: Run, information_capacity: float) -> dict[str, Any]:
         "task": run.task,
         "regime": run.regime,
         "information_capacity": information_capacity,
+        "information_capacity_margin": run.information_capacity_margin,
         "source": run.source,
     }
 
 
 def _lines(a: Run, b: Run, comparison: Comparison) -> Sequence[str]:
     names = [f"A = {a.model}, B = {b.model}; parts are Shapley values of A less B."]
+    names += [_about_missing(run) for run in (a, b) if run.metric("bits_per_byte") is None]
     if comparison.interval is None or comparison.probability is None:
         return [*names, "No intervals: the results do not hold the documents of both."]
     held = max(len(a.documents or ()), len(b.documents or ()))
@@ -82,3 +84,12 @@ def _lines(a: Run, b: Run, comparison: Comparison) -> Sequence[str]:
         f"over {comparison.num_documents} documents{of_all}.",
         *([few] if few else []),
     ]
+
+
+def _about_missing(run: Run) -> str:
+    margin = run.information_capacity_margin
+    read_off = "" if margin is None else f", read off a figure, good to {margin:.0e}"
+    return (
+        f"C and H of {run.model} are not known (its source has IC alone{read_off}): tokenizer and "
+        "prediction are one part."
+    )

@@ -45,6 +45,7 @@ def _flat(run: Run, benchmarks: Sequence[str]) -> dict[str, Any]:
         row[name] = run.metric(name)
         row[f"{name}_stderr"] = run.standard_errors.get(name)
     return row | {
+        "information_capacity_margin": run.information_capacity_margin,
         "active_params": run.active_params,
         "num_documents": run.num_documents,
         "num_documents_of_corpus": run.num_documents_of_corpus,

@@ -10,6 +10,7 @@ from infocap_tasks.report.tables import si
 from infocap_tasks.results.run import Run
 
 UNKNOWN = "unknown"
+_READ_OFF = "*"
 
 
 class Column(NamedTuple):
@@ -98,6 +99,8 @@ def _board_as_text(board: Board, render: Callable[[tables.Rows], str], heading: 
         parts.append(f"Not known for any model here: {', '.join(unknown)}.")
     if board.kept_out:
         parts.append(f"{board.lossy_remark[0].upper()}{board.lossy_remark[1:]}.")
+    if legend := read_off_legend(board):
+        parts.append(f"{legend}.")
     return "\n\n".join(parts)
 
 
@@ -105,7 +108,9 @@ def _columns(board: Board) -> list[Column]:
     columns = [
         Column("Model", "model", lambda r: r["model"], is_text=True),
         Column("Rank", "rank", lambda r: str(r["rank"])),
-        _metric("information_capacity", "{:.4f}".format),
+        Column(
+            METRICS["information_capacity"].title, "information_capacity", _capacity, "descending"
+        ),
         Column("95 % interval", "information_capacity_low", _interval, "descending"),
         Column("Ranks, 95 %", "rank_best", _ranks),
         Column("Series", "series", lambda r: r["series"], is_text=True),
@@ -134,6 +139,18 @@ def _number(header: str, field: str, shown: Callable[[float], str]) -> Column:
         return UNKNOWN if values[field] is None else shown(values[field])
 
     return Column(header, field, text, "descending" if SORTABLE.get(field, True) else "ascending")
+
+
+def read_off_legend(board: Board) -> str:
+    """What the mark beside some IC means, without a full stop; empty if none has it."""
+    margins = [row.run.information_capacity_margin for row in board.rows]
+    known = [margin for margin in margins if margin is not None]
+    return f"{_READ_OFF} read off a figure, good to {max(known):.0e}" if known else ""
+
+
+def _capacity(values: Mapping[str, Any]) -> str:
+    mark = "" if values["information_capacity_margin"] is None else _READ_OFF
+    return f"{values['information_capacity']:.4f}{mark}"
 
 
 def _interval(values: Mapping[str, Any]) -> str:

@@ -65,6 +65,8 @@ class Run:
         flops_per_token: N.
         active_params: parameters that one token uses; None if FLOPs were given, not counted.
         information_capacity: IC = (G + b) / log2 N.
+        information_capacity_margin: how far IC may be off, since it was read off a figure; None
+            where it was not.
         source: the file, or what was published.
         date: when the run started, in seconds since 1970; None if the file does not say.
         standard_errors: by name of the metric, as far as the file holds them.
@@ -92,6 +94,7 @@ class Run:
     active_params: int | None
     information_capacity: float
     source: str
+    information_capacity_margin: float | None = None
     date: float | None = None
     standard_errors: Mapping[str, float] = field(default_factory=dict)
     documents: tuple[DocumentScore, ...] | None = None

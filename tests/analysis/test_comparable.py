@@ -35,8 +35,9 @@ def test_published_rows_join_the_only_corpus_of_their_task_and_the_group_says_so
     assert comparable(runs) == [group]
     assert (group.shared.corpus, group.shared.corpus_sha256) == ("mixed_text.jsonl", ONE)
     assert list(group.runs) == runs
-    (line,) = group.remarks
+    (line,), (read_off,) = group.remarks, group.read_off
     assert "39 published rows do not say the hash of their texts" in line
+    assert read_off.startswith("IC of 32 of 40 models was read off a figure, good to 5e-05")
     assert require_comparable(published_runs()).remarks == []
     assert require_comparable(runs[:1]).remarks == []
 

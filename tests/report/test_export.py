@@ -112,6 +112,11 @@ def test_records_pass_the_checks_of_every_eval_ever(tmp_path):
         assert (report.errors, report.warnings) == ([], [])
 
 
+def test_rows_read_off_a_figure_have_their_margin():
+    margins = [row["information_capacity_margin"] for row in flat_rows(published_runs())]
+    assert (margins.count(5e-5), margins.count(None)) == (32, 7)
+
+
 def test_faults_are_those_of_the_schema():
     pytest.importorskip("every_eval_ever", reason="pip install every-eval-ever (Python 3.12)")
     content = every_eval_ever(known_run(), US).content

@@ -1,10 +1,12 @@
 import json
+import re
 
 from helpers.made_up import documents, run_of
 
 from infocap_tasks.analysis.leaderboard import boards
 from infocap_tasks.report.leaderboard import as_csv, as_json, as_markdown, as_table, known_columns
 from infocap_tasks.report.page.render import page
+from infocap_tasks.results.published import published_runs
 
 
 def test_columns_without_values_are_named_and_left_out():
@@ -40,3 +42,15 @@ def test_runs_that_lose_text_are_marked_and_named():
     assert "Texts lost" in marked
     assert "25.0%" in marked
     assert "b (25% of its texts)" in page(boards(runs))
+
+
+def test_values_read_off_a_figure_are_marked():
+    (board,) = boards(published_runs())
+    table = as_table([board])
+    assert table.endswith("* read off a figure, good to 5e-05.")
+    marked = [line.split()[0] for line in table.splitlines() if re.search(r"[0-9]\*", line)]
+    known = {row.run.model: row.run.text_size_bits_per_token for row in board.rows}
+    assert sorted(marked) == sorted(model for model, size in known.items() if size is None)
+    assert "information_capacity_margin" in as_csv([board])
+    (own,) = boards([run_of("m", documents([300.0]))])
+    assert "*" not in as_table([own])

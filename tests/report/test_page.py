@@ -56,6 +56,8 @@ def test_names_cannot_become_markup():
 def test_captions_say_what_is_left_out():
     text = page(boards(published_runs()))
     assert "32 models without known C and H left out." in text
+    assert text.count("*</td>") == 32
+    assert "* read off a figure, good to 5e-05." in text
     assert "The interval of 39 models is not known." in text
 
 

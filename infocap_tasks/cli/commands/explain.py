@@ -13,8 +13,9 @@ _DESCRIPTION = """\
 Explain how much of the difference in information capacity between run A and run B comes from the
 tokenizer (text size C), from prediction (bits per byte), from cost (FLOPs N), and from the bias b
 if it differs. A part is a Shapley value: what changing the factor from B's value to A's adds,
-averaged over all orders of changing them; the parts sum to the difference. The table is that of
-`infocap compare`, also for results without documents, and -o draws it as a waterfall.
+averaged over all orders of changing them; the parts sum to the difference. Where C is not known of
+a model, as of published ones read off a figure, tokenizer and prediction are one part. The table is
+that of `infocap compare`, also for results without documents, and -o draws it as a waterfall.
 """
 
 

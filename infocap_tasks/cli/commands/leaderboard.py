@@ -9,12 +9,13 @@ from infocap_tasks.report.leaderboard import RENDERERS as TEXTS
 from infocap_tasks.report.page.render import page
 
 _DESCRIPTION = """\
-One table for each task, corpus, regime, L and b, since only rows that share these are comparable;
-one row for each model. Published rows, which do not state the digest of their texts, join the runs
-of their task if these are on one corpus. Ranks are always by information capacity; --sort only
-orders the rows. The interval (95 %) and the range of ranks are over texts, by Student's t on the
-jackknife; differences of models that were scored on the same documents are paired. Both are
-unknown for results without documents. Runs of tokenizers that lose text are named, not ranked.
+One table for each task, corpus, regime, L and b on the same documents, since only rows that share
+these are comparable: partial runs (--limit) stand apart. One row for each model. Published rows,
+which do not state the digest of their texts, join the runs of their task if these are on one
+corpus. Ranks are always by information capacity; --sort only orders the rows. The interval (95 %)
+and the range of ranks are over texts, by Student's t on the jackknife; differences of models that
+were scored on the same documents are paired. Both are unknown for results without documents. Runs
+of tokenizers that lose text are named, not ranked.
 
 --format html is one page that works offline: a table that sorts and filters, and two charts.
 """

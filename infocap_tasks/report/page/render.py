@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from infocap_tasks import __version__
 from infocap_tasks.analysis.comparable import Comparable
 from infocap_tasks.analysis.leaderboard import Board, record
-from infocap_tasks.report.leaderboard import UNKNOWN, Column, known_columns
+from infocap_tasks.report.leaderboard import UNKNOWN, Column, known_columns, read_off_legend
 from infocap_tasks.report.looks import Look, looks
 from infocap_tasks.report.page.chart import capacity_chart, frontier_chart, runtime
 
@@ -29,6 +29,7 @@ class _View(NamedTuple):
     columns: list[Column]
     rows: list[dict[str, Any]]
     unknown: str
+    read_off: str
 
 
 def page(boards: Sequence[Board]) -> str:
@@ -84,6 +85,7 @@ def _view(board_id: str, board: Board) -> _View:
         columns=columns,
         rows=[record(row, board.benchmarks) for row in board.rows],
         unknown=f"Not known for any model here: {', '.join(unknown)}" if unknown else "",
+        read_off=read_off_legend(board),
     )
 
 
