@@ -6,8 +6,10 @@ The harness parses its flags; what it parsed is completed here and handed back t
 import argparse
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from lm_eval.tasks import TaskManager
 from lm_eval.utils import setup_logging, simple_parse_args_string
 
 from infocap_tasks.backend import InfocapHF
+from infocap_tasks.cli.foreign_errors import worded
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.models.pretrained import load_config
 from infocap_tasks.paths import task_configs_dir
@@ -45,14 +48,14 @@ def evaluate(arguments: Sequence[str]) -> None:
     """
     setup_logging()
     ours, theirs = _our_parser().parse_known_args(arguments)
+    options = None
     try:
-        options = command_line.parse(theirs, "infocap eval")
-        command_line.execute(complete(options, ours.cache))
-    except (ValueError, OSError, TypeError, AttributeError) as error:
+        options = complete(command_line.parse(theirs, "infocap eval"), ours.cache)
+        command_line.execute(options)
+    except Exception as error:  # the harness and its backends raise whatever theirs do
         if isinstance(error, InfocapError) or os.environ.get("LMEVAL_LOG_LEVEL") == "DEBUG":
             raise
-        complaint = " ".join(str(error).split()) or type(error).__name__
-        raise InfocapError(f"{complaint} (LMEVAL_LOG_LEVEL=DEBUG shows where)") from error
+        raise worded(error, options) from error
 
 
 def _our_parser() -> argparse.ArgumentParser:
@@ -86,6 +89,7 @@ def complete(options: argparse.Namespace, cache: str | None = None) -> argparse.
         options.batch_size = given("batch_size") or "auto"
         _refuse_use_cache_of_processes(given)
     options.metadata = _metadata(options, given)
+    _refuse_unusable_flags(given)
     _check_tasks(options, given)
     if given("use_cache"):
         # The harness's cache tells requests apart, but not models.
@@ -143,6 +147,17 @@ def _refuse_use_cache_of_processes(given: Given) -> None:
         raise InfocapError(
             "--use_cache: its files differ by process, and the processes of infocap-hf share "
             "their work; use --cache DIR"
+        )
+
+
+def _refuse_unusable_flags(given: Given) -> None:
+    limit = given("limit")
+    if isinstance(limit, float) and not math.isfinite(limit):
+        raise InfocapError(f"--limit {limit}: must be a number of texts, or a share below 1")
+    if given("wandb_args") and find_spec("wandb") is None:  # the harness only logs it, and ends
+        raise InfocapError(
+            "--wandb_args: needs the package wandb, which is not installed; "
+            "run `pip install wandb`, or leave it out"
         )
 
 
