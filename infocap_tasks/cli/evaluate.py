@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infocap_tasks.cli.flags import Given, refuse_missing_device, refuse_unusable_flags
+from infocap_tasks.cli.foreign_errors import worded
 from infocap_tasks.cli.plain_lines import plain_lines_in_logs
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
@@ -44,6 +45,7 @@ def evaluate(arguments: Sequence[str]) -> None:
         InfocapError: the flags, a task or the model cannot be used.
         SystemExit: the harness's parser refused the flags, or printed its help.
     """
+    options = None
     try:
         ours, theirs = _our_parser().parse_known_args(arguments)
         options = command_line.parse(theirs, "infocap eval")
@@ -54,11 +56,10 @@ def evaluate(arguments: Sequence[str]) -> None:
             _set_up_logging(options.verbosity)
             outcome = command_line.execute(complete(options, ours.cache, ours.name))
         _summarise(outcome, _given_by(options)("output_path"))
-    except (ValueError, OSError, TypeError, AttributeError) as error:
+    except Exception as error:  # the harness and its backends raise whatever theirs do
         if isinstance(error, InfocapError) or os.environ.get("LMEVAL_LOG_LEVEL") == "DEBUG":
             raise
-        complaint = " ".join(str(error).split()) or type(error).__name__
-        raise InfocapError(f"{complaint} (LMEVAL_LOG_LEVEL=DEBUG shows where)") from error
+        raise worded(error, options) from error
 
 
 def _summarise(outcome: command_line.Outcome, output_path: str | None) -> None:

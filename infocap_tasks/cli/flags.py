@@ -1,8 +1,10 @@
 """Flags of ``infocap eval`` that cannot be meant, refused before anything slow is imported."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ def refuse_unusable_flags(
     _refuse_missing_folders(folders)
     _refuse_unknown_model(model)
     _refuse_unusable_numbers(given, model_args)
+    _refuse_missing_wandb(given("wandb_args"))
     if model_args:
         _refuse_unknown_device(given("device") or model_args.get("device"))
     if isinstance(model_args.get("pretrained"), str):
@@ -69,6 +72,9 @@ def _refuse_unknown_model(model: str) -> None:
 
 
 def _refuse_unusable_numbers(given: Given, model_args: Mapping[str, Any]) -> None:
+    limit = given("limit")
+    if isinstance(limit, float) and not math.isfinite(limit):
+        raise InfocapError(f"--limit {limit}: must be a number of texts, or a share below 1")
     for size in (given("batch_size"), model_args.get("batch_size")):
         if size is not None and not re.fullmatch(r"auto(:\d+(\.\d+)?)?|0*[1-9]\d*", str(size)):
             raise InfocapError(f"--batch_size {size}: give auto, auto:N or a number from 1")
@@ -80,6 +86,14 @@ def _refuse_unusable_numbers(given: Given, model_args: Mapping[str, Any]) -> Non
         if isinstance(value, int) and value < least:
             shown = f"{name}{value}" if name.endswith("=") else f"{name} {value}"
             raise InfocapError(f"{shown}: give a number from {least}")
+
+
+def _refuse_missing_wandb(wandb_args: Any) -> None:
+    if wandb_args and find_spec("wandb") is None:  # the harness only logs it, and ends
+        raise InfocapError(
+            "--wandb_args: needs the package wandb, which is not installed; "
+            "run `pip install wandb`, or leave it out"
+        )
 
 
 def _refuse_unknown_device(device: Any) -> None:

@@ -40,7 +40,7 @@ def read_runs(paths: Iterable[str | Path], series: Mapping[str, str] | None = No
         series: series by model, which override the rules of ``series.py``.
 
     Raises:
-        InfocapError: a path does not exist.
+        InfocapError: a path does not exist, or is neither a folder nor a plain file.
     """
     read: list[ResultsFile] = []
     complaints = []
@@ -77,21 +77,26 @@ def read_runs(paths: Iterable[str | Path], series: Mapping[str, str] | None = No
 def _result_files(paths: Iterable[str | Path]) -> list[Path]:
     """Files named as the harness names them, each once; a file that is given itself, always."""
     found: dict[Path, None] = {}
-    for given in map(Path, paths):
+    for path in paths:
+        given = Path(path)
+        if not str(path):  # to Path it would be the folder that one stands in
+            raise InfocapError("an empty path: give results_*.json files or a folder of them")
         if given.is_dir():
             # With --output_path NAME.json the harness writes NAME_DATE.json.
             patterns = ("results*.json", "*_????-??-??T*.json")
             found |= dict.fromkeys(
                 sorted({p for pattern in patterns for p in given.rglob(pattern)})
             )
-        elif given.exists():
+        elif given.is_file():
             found[given] = None
+        elif given.exists():  # reading a pipe or a device may never end
+            raise InfocapError(f"{given}: is no plain file; give results_*.json files or a folder")
         else:
             raise InfocapError(
                 f"{given}: no such file or folder; give results_*.json files of the harness or "
                 "the folder of --output_path"
             )
-    return list({path.resolve(): path for path in found}.values())
+    return list({file.resolve(): file for file in found}.values())
 
 
 def _newest(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:

@@ -94,6 +94,8 @@ def read_series_map(path: str) -> dict[str, str]:
     Raises:
         InfocapError: the file cannot be read, or lacks a column or a cell.
     """
+    if Path(path).exists() and not Path(path).is_file():
+        raise InfocapError(f"--series {path}: is no plain file; give a CSV file")
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))

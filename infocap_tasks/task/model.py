@@ -77,7 +77,7 @@ def require_prefix_token(tokenizer: PreTrainedTokenizerBase, backend: Backend) -
     """The token before the first one, by the harness's rule: given, else BOS, else EOS.
 
     Raises:
-        InfocapError: there is none of them.
+        InfocapError: there is none of them, or the one that is given is no id of the tokenizer.
     """
     ids = (backend.prefix_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
     prefix = next((token_id for token_id in ids if token_id is not None), None)
@@ -85,6 +85,11 @@ def require_prefix_token(tokenizer: PreTrainedTokenizerBase, backend: Backend) -
         raise InfocapError(
             f"tokenizer {tokenizer.name_or_path} has neither a BOS nor an EOS token to predict "
             "the first token from; add prefix_token_id=ID to --model_args"
+        )
+    if not 0 <= prefix < len(tokenizer):
+        raise InfocapError(
+            f"prefix_token_id={prefix}: tokenizer {tokenizer.name_or_path} has the ids 0 to "
+            f"{len(tokenizer) - 1}; give one of them, such as that of BOS"
         )
     return int(prefix)
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from helpers.models import byte_tokenizer, save_llama
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.results.read import read_runs
+from infocap_tasks.results.series import read_series_map
 
 
 def test_files_folders_and_repetitions_give_the_same_runs(results):
@@ -265,3 +267,15 @@ def test_folder_whose_only_file_is_damaged_exits_with_1(tmp_path, capsys, comman
 def test_missing_path_is_refused(tmp_path):
     with pytest.raises(InfocapError, match="no such file or folder"):
         read_runs([tmp_path / "nothing"])
+
+
+def test_what_could_be_read_for_ever_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.json", "/dev/zero"):
+        with pytest.raises(InfocapError, match="no plain file"):
+            read_runs([path])
+    with pytest.raises(InfocapError, match="an empty path"):
+        read_runs([""])
+    with pytest.raises(InfocapError, match="no plain file"):
+        read_series_map(str(tmp_path / "pipe.csv"))
