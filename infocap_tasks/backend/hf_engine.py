@@ -17,6 +17,7 @@ import torch
 
 from infocap_tasks.backend.engine import OutOfMemory, WindowScore
 from infocap_tasks.backend.scoring import Head, TokenScores, score_blockwise, score_logits
+from infocap_tasks.backend.weights import digest_weights
 from infocap_tasks.backend.windows import Window
 from infocap_tasks.models.replaced import replaced
 
@@ -195,9 +196,7 @@ class HFEngine:
             **settings,
         }
         digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode())
-        for name, tensor in self._model.state_dict().items():
-            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            digest.update(_content(tensor))
+        digest.update(digest_weights(self._model))
         return digest.hexdigest()[:32]
 
 
@@ -260,22 +259,6 @@ def _bytes_per_token(model: Any, makes_logits: bool) -> int:
     if makes_logits:
         values += 3 * config.vocab_size
     return values * max(2, model.dtype.itemsize)
-
-
-def _content(tensor: torch.Tensor) -> bytes:
-    """What changes with any value of a tensor.
-
-    Sums of its bits as integers, which are exact in any order and so the same on any device, and
-    values spread evenly over it.
-    """
-    flat = tensor.detach().flatten()
-    if flat.device.type == "meta" or not flat.numel():
-        return b""
-    sample = flat[:: max(1, flat.numel() // 4096)].contiguous().cpu().view(torch.uint8)
-    as_integer = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-    parts = flat.view(as_integer[flat.element_size()]).split(2**20)
-    sums = [int(part.sum(dtype=torch.int64)) for part in parts]
-    return bytes(sample.numpy().tobytes()) + json.dumps(sums).encode()
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
