@@ -10,6 +10,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,16 @@ class HFEngine:
     def method(self) -> str:
         """``blockwise`` from hidden states, or ``full_logits``."""
         return "full_logits" if self._head is None else "blockwise"
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of token ids that the model can read."""
+        return int(self._model.get_input_embeddings().weight.shape[0])
+
+    @property
+    def rounding(self) -> float:
+        """Relative precision of the model's numbers."""
+        return torch.finfo(self._mixed_precision_dtype or self._model.dtype).eps
 
     def budget_tokens(self) -> int:
         """Tokens of a batch that the device's memory holds, padding included."""
@@ -109,7 +120,12 @@ class HFEngine:
     def _logits(self, ids: torch.Tensor) -> torch.Tensor:
         """What the model returns: (sequences, positions, vocabulary)."""
         dtype = self._mixed_precision_dtype
-        with torch.autocast(self._device.type, dtype=dtype, enabled=dtype is not None):
+        # No token is decoded after these, and xLSTM's cache does not fit all of its shapes.
+        config = self._model.config.get_text_config()
+        with (
+            replaced(config, "use_cache", False) if hasattr(config, "use_cache") else nullcontext(),
+            torch.autocast(self._device.type, dtype=dtype, enabled=dtype is not None),
+        ):
             return self._model(ids).logits
 
     def _hidden_states(self, ids: torch.Tensor) -> torch.Tensor:
@@ -164,7 +180,7 @@ class HFEngine:
     @torch.no_grad()
     def _difference_on_probe(self, head: Head) -> float:
         """Relative difference (root mean square) of the two ways to logits, on a short input."""
-        rows = min(len(head.weight), self._model.get_input_embeddings().weight.shape[0])
+        rows = min(len(head.weight), self.vocabulary_size)
         random = torch.Generator().manual_seed(0)
         ids = torch.randint(rows, (1, _PROBE_TOKENS), generator=random).to(self._device)
         own = self._logits(ids)[0].float()

@@ -14,6 +14,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 
+from infocap_tasks.backend.causality import must_score_alone
 from infocap_tasks.backend.hf_engine import HFEngine, auto_budget_tokens
 from infocap_tasks.backend.processes import Processes
 from infocap_tasks.backend.scorer import Scorer
@@ -43,8 +44,8 @@ class InfocapHF(HFLM):
         scorer: what answers requests; None for encoder-decoder models, which the harness scores.
 
     Raises:
-        InfocapError: the cache folder cannot be used; when scoring, a batch of half the size still
-            does not fit into memory.
+        InfocapError: the model is not causal, or the cache folder cannot be used; when scoring, a
+            batch of half the size still does not fit into memory.
     """
 
     # What tasks must know of a backend of ours before it is loaded; see task.settings.Backend.
@@ -74,8 +75,12 @@ class InfocapHF(HFLM):
         self.scorer = self._make_scorer(cache) if self.backend == "causal" else None
 
     def _make_scorer(self, cache: str | None) -> Scorer:
+        engine = HFEngine(self.model, self.device, self.max_length, self.mixed_precision_dtype)
+        one_text = must_score_alone(
+            engine.score, engine.vocabulary_size, engine.max_length, engine.rounding
+        )
         return Scorer(
-            HFEngine(self.model, self.device, self.max_length, self.mixed_precision_dtype),
+            engine,
             settings={
                 "tokenizer": tokenizer_fingerprint(self.tokenizer),
                 "prefix_token_id": self.prefix_token_id,
@@ -84,6 +89,7 @@ class InfocapHF(HFLM):
             max_sequences=None if self.batch_size == "auto" else int(self.batch_size),
             cache=cache,
             processes=self._processes,
+            one_text=any(self._processes.gather([one_text])),
         )
 
     def loglikelihood_rolling(
@@ -181,6 +187,7 @@ class InfocapHF(HFLM):
             "infocap_scoring": {
                 "method": self.scoring_method,
                 "bos_policy": BOS_POLICY,
+                "batches": "one text" if self.scorer and self.scorer.one_text else "padded",
                 "num_processes": self._processes.number,
             }
         }

@@ -258,7 +258,8 @@ def test_fingerprints_differ_wherever_an_answer_could(models, tmp_path):
     exchanged.save_pretrained(tmp_path / "exchanged")
     TOKENIZER.save_pretrained(tmp_path / "exchanged")
     others = [
-        InfocapHF(str(tmp_path / "exchanged"), **COMMON).scorer.fingerprint(), fingerprint("tied"), fingerprint(dtype="bfloat16"), fingerprint(max_length=47),
+        fingerprint("tied"), fingerprint(dtype="bfloat16"), fingerprint(max_length=47),
         fingerprint(prefix_token_id=5), InfocapHF(str(tmp_path), **COMMON).scorer.fingerprint(),
+        InfocapHF(str(tmp_path / "exchanged"), **COMMON).scorer.fingerprint(),
     ]  # fmt: skip
     assert len({base, *others}) == 7
