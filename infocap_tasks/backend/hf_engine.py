@@ -10,6 +10,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ import torch
 
 from infocap_tasks.backend.engine import OutOfMemory, WindowScore
 from infocap_tasks.backend.scoring import Head, TokenScores, score_blockwise, score_logits
+from infocap_tasks.backend.weights import digest_weights
 from infocap_tasks.backend.windows import Window
 from infocap_tasks.models.replaced import replaced
 
@@ -55,6 +57,16 @@ class HFEngine:
     def method(self) -> str:
         """``blockwise`` from hidden states, or ``full_logits``."""
         return "full_logits" if self._head is None else "blockwise"
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of token ids that the model can read."""
+        return int(self._model.get_input_embeddings().weight.shape[0])
+
+    @property
+    def rounding(self) -> float:
+        """Relative precision of the model's numbers."""
+        return torch.finfo(self._mixed_precision_dtype or self._model.dtype).eps
 
     def budget_tokens(self) -> int:
         """Tokens of a batch that the device's memory holds, padding included."""
@@ -108,7 +120,12 @@ class HFEngine:
     def _logits(self, ids: torch.Tensor) -> torch.Tensor:
         """What the model returns: (sequences, positions, vocabulary)."""
         dtype = self._mixed_precision_dtype
-        with torch.autocast(self._device.type, dtype=dtype, enabled=dtype is not None):
+        # No token is decoded after these, and xLSTM's cache does not fit all of its shapes.
+        config = self._model.config.get_text_config()
+        with (
+            replaced(config, "use_cache", False) if hasattr(config, "use_cache") else nullcontext(),
+            torch.autocast(self._device.type, dtype=dtype, enabled=dtype is not None),
+        ):
             return self._model(ids).logits
 
     def _hidden_states(self, ids: torch.Tensor) -> torch.Tensor:
@@ -163,7 +180,7 @@ class HFEngine:
     @torch.no_grad()
     def _difference_on_probe(self, head: Head) -> float:
         """Relative difference (root mean square) of the two ways to logits, on a short input."""
-        rows = min(len(head.weight), self._model.get_input_embeddings().weight.shape[0])
+        rows = min(len(head.weight), self.vocabulary_size)
         random = torch.Generator().manual_seed(0)
         ids = torch.randint(rows, (1, _PROBE_TOKENS), generator=random).to(self._device)
         own = self._logits(ids)[0].float()
@@ -195,9 +212,7 @@ class HFEngine:
             **settings,
         }
         digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode())
-        for name, tensor in self._model.state_dict().items():
-            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            digest.update(_content(tensor))
+        digest.update(digest_weights(self._model))
         return digest.hexdigest()[:32]
 
 
@@ -260,22 +275,6 @@ def _bytes_per_token(model: Any, makes_logits: bool) -> int:
     if makes_logits:
         values += 3 * config.vocab_size
     return values * max(2, model.dtype.itemsize)
-
-
-def _content(tensor: torch.Tensor) -> bytes:
-    """What changes with any value of a tensor.
-
-    Sums of its bits as integers, which are exact in any order and so the same on any device, and
-    values spread evenly over it.
-    """
-    flat = tensor.detach().flatten()
-    if flat.device.type == "meta" or not flat.numel():
-        return b""
-    sample = flat[:: max(1, flat.numel() // 4096)].contiguous().cpu().view(torch.uint8)
-    as_integer = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-    parts = flat.view(as_integer[flat.element_size()]).split(2**20)
-    sums = [int(part.sum(dtype=torch.int64)) for part in parts]
-    return bytes(sample.numpy().tobytes()) + json.dumps(sums).encode()
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

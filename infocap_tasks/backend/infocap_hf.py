@@ -15,6 +15,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 
+from infocap_tasks.backend.causality import must_score_alone
 from infocap_tasks.backend.checkpoint import loads_whole_checkpoints
 from infocap_tasks.backend.hf_engine import HFEngine, auto_budget_tokens
 from infocap_tasks.backend.processes import Processes
@@ -47,8 +48,8 @@ class InfocapHF(HFLM):
         scorer: what answers requests; None for encoder-decoder models, which the harness scores.
 
     Raises:
-        InfocapError: the cache folder or the checkpoint cannot be used; when scoring, a batch of
-            half the size still does not fit into memory.
+        InfocapError: the model is not causal, or the cache folder or the checkpoint cannot be used;
+            when scoring, a batch of half the size still does not fit into memory.
     """
 
     # What tasks must know of a backend of ours before it is loaded; see task.settings.Backend.
@@ -80,8 +81,12 @@ class InfocapHF(HFLM):
     _create_model = loads_whole_checkpoints(HFLM._create_model)
 
     def _make_scorer(self, cache: str | None) -> Scorer:
+        engine = HFEngine(self.model, self.device, self.max_length, self.mixed_precision_dtype)
+        one_text = must_score_alone(
+            engine.score, engine.vocabulary_size, engine.max_length, engine.rounding
+        )
         return Scorer(
-            HFEngine(self.model, self.device, self.max_length, self.mixed_precision_dtype),
+            engine,
             settings={
                 "tokenizer": tokenizer_fingerprint(self.tokenizer),
                 "prefix_token_id": self.prefix_token_id,
@@ -90,6 +95,7 @@ class InfocapHF(HFLM):
             max_sequences=None if self.batch_size == "auto" else int(self.batch_size),
             cache=cache,
             processes=self._processes,
+            one_text=any(self._processes.gather([one_text])),
         )
 
     def loglikelihood_rolling(
@@ -194,6 +200,7 @@ class InfocapHF(HFLM):
             "infocap_scoring": {
                 "method": self.scoring_method,
                 "bos_policy": BOS_POLICY,
+                "batches": "one text" if self.scorer and self.scorer.one_text else "padded",
                 "num_processes": self._processes.number,
             }
         }

@@ -31,6 +31,7 @@ class Scorer:
             the engine takes.
         cache: folder for finished answers; None to keep none.
         processes: who shares the work; all of them must ask for the same windows.
+        one_text: fill batches with one sequence each, where others would change its answers.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Scorer:
         max_sequences: int | None = None,
         cache: str | None = None,
         processes: Processes | None = None,
+        one_text: bool = False,
     ) -> None:
         self.engine = engine
+        self.one_text = one_text
         self._settings = settings
         self._max_sequences = max_sequences
         self._cache = cache
@@ -78,6 +81,8 @@ class Scorer:
 
     def _budget_tokens(self, windows: Sequence[Window]) -> int:
         """Tokens of a batch, padding included."""
+        if self.one_text:
+            return 1
         longest = max(len(window.inputs) for window in windows)
         budget = (
             self.engine.budget_tokens()

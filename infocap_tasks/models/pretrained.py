@@ -80,17 +80,23 @@ def load_config(model: Pretrained) -> PretrainedConfig:
     return config
 
 
+# What LongCat-Flash and two generations of Nemotron-H give in place of num_hidden_layers.
+_LAYERS = {"num_layers", "layers_block_type", "hybrid_override_pattern"}
+
+
 def _fields_left_to_defaults(model: Pretrained, config: PretrainedConfig) -> list[str]:
     """Sizes that a config does not give itself; wrappers leave those of their parts to defaults."""
     if config.get_text_config(decoder=True) is not config or config.sub_configs:
         return []
     given, _ = PretrainedConfig.get_config_dict(model.path, **model.arguments())
-    sizes = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
-    return [
-        name
-        for name in sizes
-        if hasattr(config, name) and not {name, config.attribute_map.get(name)} & set(given)
-    ]
+    has = config.to_dict()  # not by attribute: sizes that vary by layer (dots3) cannot be read
+    names = {
+        name: {name, config.attribute_map.get(name, name)}
+        for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+    }
+    if isinstance(getattr(type(config), "num_hidden_layers", None), property):
+        names["num_hidden_layers"] |= _LAYERS
+    return [name for name, words in names.items() if words & set(has) and not words & set(given)]
 
 
 @lru_cache(maxsize=8)

@@ -252,8 +252,14 @@ def test_fingerprints_differ_wherever_an_answer_could(models, tmp_path):
         changed.model.layers[1].mlp.up_proj.weight[3, 5] += 1e-3
     changed.save_pretrained(tmp_path)
     TOKENIZER.save_pretrained(tmp_path)
+    exchanged = LlamaForCausalLM.from_pretrained(models("llama"))
+    rows = exchanged.model.embed_tokens.weight.data
+    rows[[65, 67]] = rows[[67, 65]]
+    exchanged.save_pretrained(tmp_path / "exchanged")
+    TOKENIZER.save_pretrained(tmp_path / "exchanged")
     others = [
         fingerprint("tied"), fingerprint(dtype="bfloat16"), fingerprint(max_length=47),
         fingerprint(prefix_token_id=5), InfocapHF(str(tmp_path), **COMMON).scorer.fingerprint(),
+        InfocapHF(str(tmp_path / "exchanged"), **COMMON).scorer.fingerprint(),
     ]  # fmt: skip
-    assert len({base, *others}) == 6
+    assert len({base, *others}) == 7

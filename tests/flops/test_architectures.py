@@ -8,8 +8,9 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.flops.count import UNCOUNTABLE, count
+from infocap_tasks.flops.count import UNCOUNTABLE, count, count_model
 from infocap_tasks.flops.record import ATTENTION_CORE, MIXER_CORE
+from infocap_tasks.models.pretrained import Pretrained, load_config
 
 # Default configs that do not describe a model: fields that every published config.json has.
 MISSING = {
@@ -85,6 +86,32 @@ def test_architecture_is_counted_or_refused_with_a_reason(model_type):
         expected = second["linear_flops_per_token"] - flops.breakdown["lm_head"]
         assert linear == pytest.approx(expected, rel=0.02)  # the head would hide a difference
     assert ATTENTION_CORE in flops.breakdown or MIXER_CORE in flops.breakdown
+
+
+@pytest.mark.parametrize(
+    "model_type", sorted(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) - set(UNCOUNTABLE))
+)
+def test_config_is_read_as_its_class_writes_it(model_type, tmp_path):
+    config = small_config(model_type)
+    config.save_pretrained(tmp_path)
+    model = Pretrained.from_file_or_id(str(tmp_path / "config.json"))
+    assert load_config(model).model_type == config.model_type
+
+
+@pytest.mark.parametrize("model_type", ["longcat_flash", "nemotron_h", "dots3_note_text"])
+def test_written_config_has_the_same_flops(model_type, tmp_path):
+    config = small_config(model_type)
+    config.save_pretrained(tmp_path)
+    written = count_model(Pretrained.from_file_or_id(str(tmp_path)), 64)
+    assert written.flops_per_token == count(config, 64).flops_per_token
+
+
+def test_config_without_layers_is_refused(tmp_path):
+    text = '{"model_type": "longcat_flash", "hidden_size": 64, "num_attention_heads": 4'
+    (tmp_path / "config.json").write_text(text + ', "vocab_size": 99}')
+    model = Pretrained.from_file_or_id(str(tmp_path))
+    with pytest.raises(InfocapError, match="does not say num_hidden_layers"):
+        load_config(model)
 
 
 def make_named(model_type):
