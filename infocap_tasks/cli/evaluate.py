@@ -49,9 +49,9 @@ def evaluate(arguments: Sequence[str]) -> None:
     try:
         ours, theirs = _our_parser().parse_known_args(arguments)
         options = command_line.parse(theirs, "infocap eval")
-        if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
-            print("infocap eval: checking the flags, loading the libraries …", file=sys.stderr)
         refuse_unusable(options)
+        if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
+            print("infocap eval: loading the libraries and the tasks …", file=sys.stderr)
         with plain_lines_in_logs():
             _set_up_logging(options.verbosity)
             outcome = command_line.execute(complete(options, ours.cache, ours.name))
