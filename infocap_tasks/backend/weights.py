@@ -18,7 +18,7 @@ def digest_weights(model: Any) -> bytes:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         flat = tensor.detach().flatten()
         if flat.device.type == "cpu":
-            digest.update(memoryview(flat.view(torch.uint8).numpy()))
+            digest.update(flat.view(torch.uint8).numpy().data)
         else:  # a GPU sums its own memory faster than it copies it here
             digest.update(weighted_sums(flat))
     return digest.digest()
