@@ -32,6 +32,7 @@ from infocap_tasks.models.pretrained import Pretrained, load_config
 _PUBLISHED = "published formula"
 
 _MAX_CONTEXT_TOKENS = 2**26
+_MAX_LAYERS = 1000
 
 
 @lru_cache(maxsize=32)
@@ -162,6 +163,9 @@ def _refuse_uncountable(config: PretrainedConfig, trust_remote_code: bool) -> No
     layers = getattr(config.get_text_config(decoder=True), "num_hidden_layers", 1)
     if isinstance(layers, int) and layers < 1:
         raise InfocapError(_uncountable(config, f"num_hidden_layers is {layers}"))
+    if isinstance(layers, int) and layers > _MAX_LAYERS:
+        reason = f"num_hidden_layers is {layers:,}, and at most {_MAX_LAYERS:,} are traced"
+        raise InfocapError(_uncountable(config, reason))
 
 
 def _uncountable(config: PretrainedConfig, reason: str) -> str:

@@ -201,3 +201,8 @@ def test_given_flops_must_be_a_number_above_one():
     for wrong in (1, 0, -5, "many", True, float("inf"), float("nan"), None):
         with pytest.raises(InfocapError, match="must be a number above 1"):
             given_flops(wrong, 1024)
+
+
+def test_more_layers_than_any_model_has_are_refused():
+    with pytest.raises(InfocapError, match="num_hidden_layers is 5,000, and at most 1,000"):
+        count(LlamaConfig(num_hidden_layers=5000))
