@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from infocap_tasks.metrics import METRICS, TEXT_SIZES, Constants, DocumentScore, aggregate
 from infocap_tasks.results.benchmarks import benchmark_scores
+from infocap_tasks.results.documents import read_documents
 from infocap_tasks.results.run import Provenance, Run, capacity_of_gain
 from infocap_tasks.results.values import (
     Unusable,
@@ -224,7 +225,7 @@ def _run(origin: _Origin, task: str, row: Mapping[str, Any], record: Mapping[str
     bias = number(record, "bias_bits_per_token")
     flops = above(1, values.get("flops_per_token", at(record, "flops", "flops_per_token")), "N")
     regime, max_tokens = _regime(record), int(number(record, "max_tokens"))
-    documents = _documents(record, Constants(flops, bias, regime), max_tokens)
+    documents = read_documents(record, Constants(flops, bias, regime), max_tokens)
     text_size, nll = (
         finite(_value_or_aggregate(name, values, documents), name)
         for name in ("text_size_bits_per_token", "nll_bits_per_token")
@@ -287,62 +288,6 @@ def _value_or_aggregate(
     if name in values or not documents:
         return values.get(name)
     return aggregate(name, documents)
-
-
-def _documents(
-    record: Mapping[str, Any], constants: Constants, max_tokens: int
-) -> tuple[DocumentScore, ...] | None:
-    columns = record.get("documents")
-    if not columns:
-        return None
-    if isinstance(columns, dict) and "document" in columns:
-        # What files of version 0.1 call it.
-        columns = {"document_id": columns["document"], **columns}
-    fields = ("document_id", "num_bytes", "num_tokens", "nll_bits")
-    lists = [at(columns, name) for name in fields]
-    if not all(isinstance(column, list) for column in lists) or len(set(map(len, lists))) != 1:
-        raise Unusable(f"its documents need the columns {', '.join(fields)} of one length")
-    if not all(is_number(value) and value > 0 for column in lists[1:3] for value in column):
-        raise Unusable("its documents have bytes or tokens that are not numbers above 0")
-    if not all(is_number(value) for value in lists[3]):
-        raise Unusable("its documents have nll_bits that are not finite numbers")
-    are_whole = _are_whole(at(columns, "is_whole"), lists[2], max_tokens)
-    digests = _text_digests(at(columns, "text_digest"), len(are_whole))
-    scores = (
-        DocumentScore(str(name), size, tokens, bits, *constants, is_whole, digest)
-        for name, size, tokens, bits, is_whole, digest in zip(
-            *lists, are_whole, digests, strict=True
-        )
-    )
-    return tuple(scores) or None
-
-
-def _are_whole(given: Any, num_tokens: Sequence[float], max_tokens: int) -> list[bool]:
-    """Whether each document's text was left uncut."""
-    if given is None:
-        # Files of earlier versions do not say it. Texts are cut at whole characters, which leaves
-        # up to 3 tokens less than L: what is shorter was not cut, what is not may have been.
-        return [count < max_tokens - 3 for count in num_tokens]
-    if (
-        not isinstance(given, list)
-        or len(given) != len(num_tokens)
-        or not all(isinstance(value, bool) for value in given)
-    ):
-        raise Unusable("its documents have is_whole that are not true or false for each")
-    return given
-
-
-def _text_digests(given: Any, num_documents: int) -> list[str]:
-    """What tells each document's text; files of earlier versions do not say it."""
-    if given is None:
-        return [""] * num_documents
-    if (
-        not isinstance(given, list)
-        or len(given) != num_documents
-        or not all(isinstance(value, str) for value in given)
-    ):
-        raise Unusable("its documents have text_digest that are not one text for each")
-    return given
 
 
 def _has_named_documents(

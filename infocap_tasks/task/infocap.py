@@ -12,12 +12,10 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from lm_eval.api.registry import register_aggregation, register_metric
 from lm_eval.api.task import ConfigurableTask
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from infocap_tasks import metrics
 from infocap_tasks.backend.token_text import PlainText
 from infocap_tasks.corpora.corpus import Corpus, open_corpus
 from infocap_tasks.corpora.text import Text
@@ -28,6 +26,13 @@ from infocap_tasks.metrics import METRICS, DocumentScore, nats_to_bits
 from infocap_tasks.models.pretrained import Pretrained
 from infocap_tasks.task.documents import cut
 from infocap_tasks.task.duplicates import count_duplicates, text_digest, warn_of_duplicates
+from infocap_tasks.task.harness_metrics import (
+    OF_THE_HARNESS,
+    Items,
+    aggregate,
+    scores,
+    standard_error,
+)
 from infocap_tasks.task.model import (
     find_softmax_dtype,
     find_tokenizer,
@@ -43,40 +48,6 @@ log = logging.getLogger("lm_eval.infocap_tasks")  # under the harness's logger: 
 
 # Enough to keep the tokenizer's threads busy, and little memory.
 _TEXTS_AT_ONCE = 64
-
-Items = Sequence[Mapping[str, Any]]
-
-# The harness has these metrics itself, with its own items and aggregation; ours adds the error.
-_OF_THE_HARNESS = frozenset({"bits_per_byte"})
-
-
-def _scores(items: Items) -> list[DocumentScore]:
-    return [DocumentScore(**item) for item in items]
-
-
-def _aggregate(name: str, items: Items) -> float:
-    return metrics.aggregate(name, _scores(items))
-
-
-def _standard_error(name: str, items: Items) -> float | str:
-    error = metrics.standard_error(name, _scores(items))
-    return "N/A" if error is None else error
-
-
-def _register_metrics() -> None:
-    """Make our metrics known to the harness by name, so that any YAML can list them."""
-    for name, metric in METRICS.items():
-        if name not in _OF_THE_HARNESS:
-            register_aggregation(name)(partial(_aggregate, name))
-            register_metric(
-                metric=name,
-                higher_is_better=metric.higher_is_better,
-                output_type="loglikelihood_rolling",
-                aggregation=name,
-            )(lambda items: items)
-
-
-_register_metrics()
 
 
 class _Docs(Sequence[dict[str, Any]]):
@@ -113,7 +84,7 @@ class InformationCapacityTask(ConfigurableTask):
     # Ids of a text that count to L but are not scored.
     num_unscored_tokens = 0
     # The harness's aggregation of these stays in place.
-    of_the_harness = _OF_THE_HARNESS
+    of_the_harness = OF_THE_HARNESS
 
     def __init__(self, config: dict[str, Any]) -> None:
         config = {key: value for key, value in config.items() if key != "class"}
@@ -123,9 +94,9 @@ class InformationCapacityTask(ConfigurableTask):
         for name in [name for name in self._aggregation_list if name in METRICS]:
             # The harness fills in "N/A" for the error of a custom metric. A second metric under the
             # name of the error takes that place, in the table and in groups.
-            self._aggregation_list[f"{name}_stderr"] = partial(_standard_error, name)
+            self._aggregation_list[f"{name}_stderr"] = partial(standard_error, name)
             if name not in self.of_the_harness:
-                self._aggregation_list[name] = partial(_aggregate, name)
+                self._aggregation_list[name] = partial(aggregate, name)
 
     # ------------------------------------------------------------------ before scoring
 
@@ -285,7 +256,7 @@ class InformationCapacityTask(ConfigurableTask):
         """As the harness's; keeps the scores of all ranks, which the provenance sums up."""
 
         def keep(aggregate: Callable[[Items], Any], items: Items) -> Any:
-            self._scored = _scores(items)
+            self._scored = scores(items)
             return aggregate(items)
 
         return {
