@@ -279,7 +279,8 @@ def test_every_metric_is_in_the_table_with_its_direction():
 
 
 def test_every_key_of_the_results_file_is_in_the_table(tiny_model, corpus_file):
-    task = load_task(pretrained=str(tiny_model), corpus_path=str(corpus_file))
+    named = {"run_name": "mine"}  # by --name
+    task = load_task(pretrained=str(tiny_model), corpus_path=str(corpus_file), **named)
     record = task.dump_config()["metadata"]["infocap"]
     keys = set()
     for name, value in record.items():

@@ -94,8 +94,9 @@ def test_killed_run_resumes_to_the_same_bits(setting, unbroken, tmp_path):
         running.wait()
         kept = answers_in(cache)
         assert wanted <= kept < NUM_TEXTS
-    assert not (tmp_path / "killed").exists()
-    done = run(*command(setting, tmp_path / "resumed", "--cache", str(cache)))
+    assert not [*(tmp_path / "killed").rglob("*.json")]
+    more = ("--cache", str(cache), "--verbosity", "INFO")
+    done = run(*command(setting, tmp_path / "resumed", *more))
     assert f"{kept} answers of this model" in done.stderr
     assert results_in(tmp_path / "resumed") == unbroken
     assert answers_in(cache) == NUM_TEXTS
