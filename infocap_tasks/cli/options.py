@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from infocap_tasks.analysis.comparable import Group, require_comparable, require_comparable_pair
 from infocap_tasks.analysis.shared_documents import on_shared_documents
+from infocap_tasks.cli.choice import choose
 from infocap_tasks.errors import FaultyFiles, InfocapError
 from infocap_tasks.metrics import TEXT_SIZES
 from infocap_tasks.results.published import published_runs
@@ -61,7 +62,8 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TASK",
-        help="only runs of this task (may be repeated)",
+        help="only runs of this task (may be repeated); a group (infocap_parallel) or a pattern "
+        "('infocap_parallel_*') stands for its tasks",
     )
     parser.add_argument("--regime", choices=list(TEXT_SIZES), help="only runs of this regime")
 
@@ -95,7 +97,7 @@ def select_runs(options: argparse.Namespace) -> Selection:
     if not options.results and not options.published:
         raise InfocapError("no results given: name results files or folders, or add --published")
     found = _read(options.results, maps, published_runs() if options.published else [])
-    runs = _chosen(found.runs, options, names)
+    runs = choose(found.runs, options.task, options.regime, names)
     if options.shared_documents:
         runs, lines = on_shared_documents(runs)
         for line in lines:
@@ -125,7 +127,7 @@ def _select_one(path: str, options: argparse.Namespace) -> Selection:
     if path.startswith(_PUBLISHED):
         return Selection([_published_run(path.removeprefix(_PUBLISHED))], 0)
     found = _read([path], {}, [])
-    runs = _chosen(found.runs, options, [])
+    runs = choose(found.runs, options.task, options.regime, [])
     if len(runs) > 1:
         held = ", ".join(f"{run.model} on {run.task} ({run.regime})" for run in runs)
         raise InfocapError(
@@ -192,21 +194,3 @@ def _read(paths: Sequence[str], overrides: dict[str, str], others: Sequence[Run]
             "with infocap eval --output_path FOLDER"
         )
     return Selection(runs, 1 if reading.complaints else 0)
-
-
-def _chosen(runs: Sequence[Run], options: argparse.Namespace, series: Sequence[str]) -> list[Run]:
-    chosen = list(runs)
-    for name, wanted in (
-        ("task", options.task),
-        ("regime", [options.regime] if options.regime else []),
-        ("series", series),
-    ):
-        known = sorted({getattr(run, name) for run in chosen})
-        missing = [value for value in wanted if value not in known]
-        if missing:
-            raise InfocapError(
-                f"--{name} {missing[0]}: no run has it; choose from {', '.join(known)}"
-            )
-        if wanted:
-            chosen = [run for run in chosen if getattr(run, name) in wanted]
-    return chosen
