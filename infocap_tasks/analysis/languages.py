@@ -116,6 +116,8 @@ class Languages:
 def languages(runs: Sequence[Run], baseline: str | None = None) -> list[Languages]:
     """The languages of each model that has two of them.
 
+    Of runs on parallel texts and on others, those on parallel texts are taken.
+
     Args:
         runs: runs of one or more models on one or more tasks or corpora, one a language.
         baseline: the language or task that the others are relative to; by default the one whose
@@ -134,25 +136,73 @@ def languages(runs: Sequence[Run], baseline: str | None = None) -> list[Language
             "no model here has two languages to compare; score one on a group of languages, such "
             "as infocap eval --tasks infocap_parallel"
         )
-    return [_of_model(_by_label(group), baseline) for group in several.values()]
+    return [_of_group(group, baseline) for group in several.values()]
+
+
+def _of_group(runs: Sequence[Run], baseline: str | None) -> Languages:
+    """The languages among one model's runs; those of other texts are named as left out."""
+    chosen = _parallel_ones(runs, baseline)
+    found = _of_model(_by_label(chosen), baseline)
+    others = [label for label, run in zip(_labels(runs), runs, strict=True) if run not in chosen]
+    return replace(found, left_out=[*found.left_out, *others])
+
+
+def _parallel_ones(runs: Sequence[Run], wanted: str | None) -> Sequence[Run]:
+    """The runs on one parallel corpus, so that a folder may hold others too; else all."""
+    families = [family for family in _families(runs) if len(family) > 1]
+    if wanted or len(families) > 1:
+        families = [
+            family
+            for family in families
+            if len(_baselines(dict(zip(_labels(family), family, strict=True)), wanted)) == 1
+        ]
+    return families[0] if len(families) == 1 else runs
+
+
+def _families(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that share passages, directly or by way of others, together."""
+    families: list[list[Run]] = []
+    for run in runs:
+        joined = [family for family in families if any(_share(run, other) for other in family)]
+        families = [family for family in families if family not in joined]
+        families.append([*(member for family in joined for member in family), run])
+    return families
+
+
+def _share(a: Run, b: Run) -> bool:
+    """Whether passages of two runs can be paired."""
+    cut_alike = (a.regime, a.max_tokens) == (b.regime, b.max_tokens)
+    return cut_alike and len(_names_to_pair(a) & _names_to_pair(b)) >= 2
 
 
 def _by_label(runs: Sequence[Run]) -> dict[str, Run]:
-    """Runs by what tells them apart: task or corpus, without the words that all begin with."""
-    tasks = Counter(run.task for run in runs)
-    names = [run.task if tasks[run.task] == 1 else _corpus_stem(run.corpus) for run in runs]
-    twice = [name for name, count in Counter(names).items() if count > 1]
+    """Runs by what tells them apart.
+
+    Raises:
+        InfocapError: nothing does.
+    """
+    twice = [name for name, count in Counter(_names(runs)).items() if count > 1]
     if twice:
         raise InfocapError(
             f"{runs[0].model}: has two runs of one task on other texts named {twice[0]}; give the "
             "results of one, or name each language's corpus after it"
         )
-    words = [name.split("_") for name in names]
+    return dict(zip(_labels(runs), runs, strict=True))
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """Each run's task, or its corpus where others have the task too."""
+    tasks = Counter(run.task for run in runs)
+    return [run.task if tasks[run.task] == 1 else _corpus_stem(run.corpus) for run in runs]
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """Names of the runs without the words that all begin with."""
+    words = [name.split("_") for name in _names(runs)]
     shared = 0
     while all(len(w) > shared + 1 and w[shared] == words[0][shared] for w in words):
         shared += 1
-    labels = ["_".join(w[shared:]) for w in words]
-    return dict(zip(labels, runs, strict=True))
+    return ["_".join(w[shared:]) for w in words]
 
 
 def _corpus_stem(name: str) -> str:
@@ -171,11 +221,7 @@ def _baseline(by_label: Mapping[str, Run], wanted: str | None) -> str:
             raise InfocapError(
                 f"{runs[0].model}: its runs differ in {name}; give only results that agree in it"
             )
-    found = [
-        label
-        for label, run in by_label.items()
-        if any(name == wanted if wanted else _ENGLISH.search(name) for name in (label, run.task))
-    ]
+    found = _baselines(by_label, wanted)
     if len(found) != 1:
         is_it = wanted or "the one language that ends in _en or _en_reference"
         raise InfocapError(
@@ -183,6 +229,15 @@ def _baseline(by_label: Mapping[str, Run], wanted: str | None) -> str:
             f"{', '.join(by_label)}; choose one with --baseline LANGUAGE"
         )
     return found[0]
+
+
+def _baselines(by_label: Mapping[str, Run], wanted: str | None) -> list[str]:
+    """The labels of the runs that may be the baseline."""
+    return [
+        label
+        for label, run in by_label.items()
+        if any(name == wanted if wanted else _ENGLISH.search(name) for name in (label, run.task))
+    ]
 
 
 def _of_model(by_label: Mapping[str, Run], wanted: str | None) -> Languages:

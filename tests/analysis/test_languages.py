@@ -144,6 +144,33 @@ def test_task_with_other_documents_is_left_out_beside_parallel_ones():
     assert [x.language for x in found.languages] == ["en", "zh"]
 
 
+def test_parallel_tasks_are_found_among_others(tmp_path, capsys):
+    """One folder with the parallel tasks, local corpora cut elsewhere and another English one."""
+    parallel = [language(f"infocap_parallel_{name}", 1, max_tokens=2048) for name in ("en", "zh")]
+    others = [
+        language("infocap_pydocs", 1, prefix="", has_named_documents=False, corpus_sha256="1"),
+        language("infocap_finepdfs_en", 1, prefix="", has_named_documents=False),
+        language("infocap_parallel_code", 1, prefix="c", max_tokens=2048),
+    ]
+    (alone,) = languages(parallel)
+    (found,) = languages([*others, *parallel])
+    assert found.left_out == ["finepdfs_en", "parallel_code", "pydocs"]
+    assert replace(found, left_out=[]) == alone
+    assert main(["languages", results_of(tmp_path / "all", *others, *parallel)]) == 0
+    assert "Left out, finepdfs_en, parallel_code, pydocs" in capsys.readouterr().out
+
+
+def test_of_two_parallel_corpora_the_one_of_the_baseline_is_taken():
+    ours = [language(f"ours_{name}", 1, prefix="o") for name in ("en", "de")]
+    theirs = [language(f"theirs_{name}", 1, prefix="t") for name in ("en", "fr", "zh")]
+    for baseline in ("theirs_en", "fr"):
+        (found,) = languages([*ours, *theirs], baseline)
+        assert sorted(x.language for x in found.languages) == ["en", "fr", "zh"]
+        assert found.left_out == ["ours_de", "ours_en"]
+    with pytest.raises(InfocapError, match=r"ours_de, ours_en, theirs_en, .* choose one with"):
+        languages([*ours, *theirs])
+
+
 def test_each_model_with_two_languages_is_measured():
     runs = [language(f"x_{name}", 1, model=m) for m in ("m1", "m2") for name in ("de", "zh")]
     found = languages([*runs, language("x_de", 1, model="alone")], baseline="x_zh")
