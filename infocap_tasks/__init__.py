@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from infocap_tasks.analysis.languages import languages
+    from infocap_tasks.analysis.over_corpora import over_corpora
     from infocap_tasks.analysis.questions import (
         compare,
         correlate,
@@ -42,6 +43,7 @@ __all__ = [
     "load_tokenizer",
     "measure_tokenizers",
     "on_shared_documents",
+    "over_corpora",
     "predict",
     "published_runs",
     "read_runs",
@@ -70,6 +72,7 @@ _HOMES = {
     "languages": "infocap_tasks.analysis.languages",
     "load_tokenizer": "infocap_tasks.models.tokenizers:load",
     "measure_tokenizers": "infocap_tasks.models.measure",
+    "over_corpora": "infocap_tasks.analysis.over_corpora",
     "published_runs": "infocap_tasks.results.published",
     "score": "infocap_tasks.task.score",
     "task_configs_dir": "infocap_tasks.task.folder",

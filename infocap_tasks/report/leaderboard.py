@@ -1,10 +1,12 @@
-"""Leaderboards as aligned text, Markdown, CSV and JSON."""
+"""Leaderboards as aligned text, Markdown, CSV and JSON; before those of several corpora, means."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infocap_tasks.analysis.leaderboard import SORTABLE, Board, record
+from infocap_tasks.analysis.over_corpora import over_corpora
 from infocap_tasks.metrics import METRICS
+from infocap_tasks.report import over_corpora as means
 from infocap_tasks.report import tables
 from infocap_tasks.report.tables import si
 from infocap_tasks.results.run import Run
@@ -53,15 +55,21 @@ def as_markdown(boards: Sequence[Board]) -> str:
 def as_csv(boards: Sequence[Board]) -> str:
     """One line for each row, in full precision; the first columns identify its board."""
     benchmarks = sorted({name for board in boards for name in board.benchmarks})
-    return tables.as_csv(
-        [board.shared._asdict() | record(row, benchmarks) for board in boards for row in board.rows]
-    )
+    rows = [
+        board.shared._asdict() | record(row, benchmarks) for board in boards for row in board.rows
+    ]
+    of_means = [row for table in over_corpora(boards) for row in means.csv_rows(table)]
+    return tables.as_csv([dict.fromkeys(rows[0]) | row for row in of_means] + rows)
 
 
 def as_json(boards: Sequence[Board]) -> str:
-    """A list of boards, in full precision; unknown values are null."""
+    """A list of boards, in full precision; unknown values are null.
+
+    Before them come models by corpora, if there are several; these have ``corpora``.
+    """
     return tables.as_json(
-        [
+        [means.json_record(table) for table in over_corpora(boards)]
+        + [
             board.shared._asdict()
             | {
                 "rows": [record(row, board.benchmarks) for row in board.rows],
@@ -87,7 +95,8 @@ RENDERERS: Mapping[str, Callable[[Sequence[Board]], str]] = {
 
 
 def _as_text(boards: Sequence[Board], render: Callable[[tables.Rows], str], heading: str) -> str:
-    return "\n\n".join(_board_as_text(board, render, heading) for board in boards)
+    parts = [means.as_text(table, render, heading) for table in over_corpora(boards)]
+    return "\n\n".join([*parts, *(_board_as_text(board, render, heading) for board in boards)])
 
 
 def _board_as_text(board: Board, render: Callable[[tables.Rows], str], heading: str) -> str:
