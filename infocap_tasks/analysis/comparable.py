@@ -205,6 +205,27 @@ def require_comparable(runs: Sequence[Run]) -> Group:
     )
 
 
+def comparable_by_task(runs: Sequence[Run]) -> list[Group]:
+    """The runs of each task, which are comparable among themselves.
+
+    Raises:
+        InfocapError: there are none, or those of some task are not comparable.
+    """
+    by_task: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        by_task[run.task].append(run)
+    if len(by_task) < 2:
+        return [require_comparable(runs)]
+    return [_require_of_task(task, by_task[task]) for task in sorted(by_task)]
+
+
+def _require_of_task(task: str, runs: Sequence[Run]) -> Group:
+    try:
+        return require_comparable(runs)
+    except InfocapError as error:
+        raise InfocapError(f"{task}: {error}") from None
+
+
 def _other_documents(groups: Sequence[Group]) -> str:
     listed = "; ".join(f"{group.shared.documents}: {_names(group.runs)}" for group in groups)
     if all(run.documents for group in groups for run in group.runs):

@@ -97,7 +97,9 @@ def over_corpora(boards: Iterable[Board]) -> list[OverCorpora]:
 
 def _of_regime(regime: str, boards: Sequence[Board]) -> OverCorpora:
     by_corpus: dict[tuple[str, str | None], list[Board]] = defaultdict(list)
-    for board in sorted(boards, key=lambda board: (board.shared.is_partial, -len(board.rows))):
+    for board in sorted(
+        boards, key=lambda board: (board.shared.is_partial, -len(board.group.runs))
+    ):
         by_corpus[(board.shared.task, board.shared.corpus_sha256)].append(board)
     # The order of the boards that were given.
     chosen = [board for board in boards if any(board is alike[0] for alike in by_corpus.values())]
@@ -106,7 +108,7 @@ def _of_regime(regime: str, boards: Sequence[Board]) -> OverCorpora:
 
 
 def _rows(boards: Sequence[Board]) -> list[ModelRow]:
-    by_board = [{row.run.model: row.run for row in board.rows} for board in boards]
+    by_board = [{run.model: run for run in board.group.runs} for board in boards]
     runs = {model: [runs.get(model) for runs in by_board] for runs in by_board for model in runs}
     means = _means({model: known for model, of_model in runs.items() if (known := _all(of_model))})
     rows = [

@@ -4,7 +4,7 @@ import argparse
 
 from infocap_tasks.cli.options import add_results, say, select_runs
 from infocap_tasks.cli.output import add_output
-from infocap_tasks.report.figures.plots import FIGURES
+from infocap_tasks.report.figures.plots import FIGURES, plot
 from infocap_tasks.report.figures.style import save
 
 _DESCRIPTION = """\
@@ -13,6 +13,8 @@ _DESCRIPTION = """\
   flops       where each model's FLOPs go, by component
   series      information capacity relative to the mean of its series
   benchmarks  benchmark scores in the same results over information capacity
+
+Results of several tasks get a panel a task, 12 at most, and one legend; --task chooses.
 """
 
 
@@ -32,8 +34,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Draw and write the figure; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
-    plot = FIGURES[options.figure](selection.runs)
-    save(plot.figure, options.output)
-    for remark in plot.remarks:
+    drawn = plot(options.figure, selection.runs)
+    save(drawn.figure, options.output)
+    for remark in drawn.remarks:
         say(remark)
     return selection.status

@@ -32,7 +32,9 @@ def benchmarks_figure(runs: Sequence[Run], scores: Mapping[str, Mapping[str, flo
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     look = looks(run.series for run in runs)
     for panel, (benchmark, by_model) in zip(panels, scores.items(), strict=False):
-        _draw(panel, benchmark, [run for run in runs if run.model in by_model], by_model, look)
+        draw_scores(
+            panel, benchmark, [run for run in runs if run.model in by_model], by_model, look
+        )
     for panel in panels[len(scores) :]:
         panel.set_visible(False)
     _add_legend(figure)
@@ -42,13 +44,14 @@ def benchmarks_figure(runs: Sequence[Run], scores: Mapping[str, Mapping[str, flo
     return figure
 
 
-def _draw(
+def draw_scores(
     axes: "Axes",
     benchmark: str,
     runs: Sequence[Run],
     scores: Mapping[str, float],
     look: Mapping[str, Look],
 ) -> None:
+    """A mark for each model."""
     for name in dict.fromkeys(run.series for run in runs):
         members = [run for run in runs if run.series == name]
         axes.plot(

@@ -22,7 +22,7 @@ def capacity_figure(board: Board) -> "Figure":
     series = rows_by_series(board)
     look = looks(series)
     for name, rows in series.items():
-        _draw(axes, rows, look[name])
+        draw_line(axes, rows, look[name])
     axes.margins(x=0.1, y=0.06)
     clean_axes(axes, "FLOPs per token", "Information capacity")
     log_flops(axes)
@@ -40,7 +40,8 @@ def rows_by_series(board: Board) -> dict[str, list[Row]]:
     }
 
 
-def _draw(axes: "Axes", rows: list[Row], look: Look) -> None:
+def draw_line(axes: "Axes", rows: list[Row], look: Look) -> None:
+    """A line through the models of a series, with their intervals."""
     x = [row.run.flops_per_token for row in rows]
     y = [row.run.information_capacity for row in rows]
     axes.plot(x, y, marker=look.marker, markersize=4.5, linewidth=1.2, color=look.colour)

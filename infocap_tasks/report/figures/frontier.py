@@ -1,6 +1,6 @@
 """Bits per byte over FLOPs per byte, with the Pareto frontier; no bias is in it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from infocap_tasks.analysis.leaderboard import Board
@@ -9,7 +9,7 @@ from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean_axes, log_flop
 from infocap_tasks.report.figures.capacity import rows_by_series
 from infocap_tasks.report.figures.labels import Label, place_labels
 from infocap_tasks.report.figures.style import drawing, new_figure
-from infocap_tasks.report.looks import SOFT_INK, looks
+from infocap_tasks.report.looks import SOFT_INK, Look, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ def frontier_figure(board: Board) -> "Figure":
     Raises:
         InfocapError: C and H of no model are known.
     """
-    points = _points(board)
+    points = points_of(board)
     if not points:
         raise InfocapError(
             f"{board.shared}: C and H of no model are known, and the frontier needs them; "
@@ -38,12 +38,13 @@ def frontier_figure(board: Board) -> "Figure":
     figure = new_figure(WIDTH_INCHES, 4.0)
     axes = figure.add_subplot()
     frontier = pareto_frontier(points, lambda point: point[0], lambda point: point[1])
-    _draw(axes, board, points, frontier)
+    look = looks(rows_by_series(board))
+    draw_points(axes, points, frontier, look)
+    axes.legend(loc="upper right", frameon=False, fontsize=8)
     axes.margins(x=0.15, y=0.12)
     clean_axes(axes, "FLOPs per byte", "Bits per byte")
     log_flops(axes)
     named = points if len(points) <= _MOST_LABELS else frontier
-    look = looks(rows_by_series(board))
     place_labels(axes, [Label(x, y, model, look[series].colour) for x, y, model, series in named])
     return figure
 
@@ -53,7 +54,8 @@ def left_out(board: Board) -> list[str]:
     return [row.run.model for row in board.rows if row.run.metric("bits_per_byte") is None]
 
 
-def _points(board: Board) -> list[Point]:
+def points_of(board: Board) -> list[Point]:
+    """The models whose C and H are known."""
     found = []
     for row in board.rows:
         flops, bits = row.run.metric("flops_per_byte"), row.run.metric("bits_per_byte")
@@ -62,17 +64,18 @@ def _points(board: Board) -> list[Point]:
     return found
 
 
-def _draw(axes: "Axes", board: Board, points: list[Point], frontier: list[Point]) -> None:
+def draw_points(
+    axes: "Axes", points: list[Point], frontier: list[Point], look: Mapping[str, Look]
+) -> None:
+    """A mark for each model, and dashed steps through those on the frontier."""
     # A model's loss holds until the cost of the next one on the frontier is reached.
     xs = [point[0] for point in frontier for _ in range(2)][1:]
     ys = [point[1] for point in frontier for _ in range(2)][:-1]
     dashes = (0, (4, 3))
     axes.plot(xs, ys, linestyle=dashes, linewidth=1, color=SOFT_INK, label="Pareto frontier")
-    look = looks(rows_by_series(board))
     for x, y, _, series in points:
         colour, marker, _ = look[series]
         axes.plot([x], [y], marker=marker, markersize=5.5, color=colour, linestyle="None")
-    axes.legend(loc="upper right", frameon=False, fontsize=8)
 
 
 def pareto_frontier(

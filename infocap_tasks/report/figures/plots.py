@@ -1,18 +1,20 @@
 """Figures by name: from runs to a figure, and remarks on what it assumes and leaves out.
 
-All of them take comparable runs, except ``flops``, which shows each model by itself.
+All of them take comparable runs, except ``flops``, which shows each model by itself. Runs of
+several tasks get a panel a task.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from infocap_tasks.analysis.comparable import require_comparable
+from infocap_tasks.analysis.comparable import comparable_by_task, require_comparable
 from infocap_tasks.analysis.correlate import scores_by_benchmark
 from infocap_tasks.analysis.leaderboard import Board, board_of
 from infocap_tasks.report.figures import frontier, series
 from infocap_tasks.report.figures.benchmarks import benchmarks_figure
 from infocap_tasks.report.figures.capacity import capacity_figure
 from infocap_tasks.report.figures.flops import Counted, flops_figure
+from infocap_tasks.report.figures.panels import MOST_PANELS, PANELS, panels_figure
 from infocap_tasks.results.run import Run
 
 if TYPE_CHECKING:
@@ -62,6 +64,32 @@ FIGURES: Mapping[str, Callable[[Sequence[Run]], Plot]] = {
     "series": _series,
     "benchmarks": _benchmarks,
 }
+
+
+def plot(name: str, runs: Sequence[Run]) -> Plot:
+    """The figure of ``FIGURES``; of several tasks, a panel a task.
+
+    Raises:
+        InfocapError: there is nothing to draw, or the runs of a task are not comparable.
+    """
+    if name not in PANELS or len({run.task for run in runs}) < 2:
+        return FIGURES[name](runs)
+    groups = comparable_by_task(runs)
+    panels = PANELS[name](groups)
+    if not panels:
+        FIGURES[name](groups[0].runs)  # says why of the first task
+    drawn = panels[:MOST_PANELS]
+    beyond = [panel.title for panel in panels[MOST_PANELS:]]
+    titles = {panel.title for panel in panels}
+    empty = [group.shared.task for group in groups if group.shared.task not in titles]
+    return Plot(
+        panels_figure(drawn),
+        [
+            *(f"{group.shared.task}: {line}" for group in groups for line in group.remarks),
+            *_left_out(f"panels beyond {MOST_PANELS}", beyond),
+            *_left_out("tasks without anything to draw", empty),
+        ],
+    )
 
 
 def _board(runs: Sequence[Run]) -> Board:

@@ -52,12 +52,18 @@ def alone(board: Board) -> list[str]:
 
 
 def _draw(axes: "Axes", name: str, rows: list[Row], look: Look) -> None:
-    values = [row.run.information_capacity for row in rows]
-    mean = sum(values) / len(values)
-    relative = [100 * (value / mean - 1) for value in values]
     axes.axhline(0, color=LINE, linewidth=0.8)
-    flops = [row.run.flops_per_token for row in rows]
-    axes.plot(flops, relative, marker=look.marker, markersize=4, linewidth=1.2, color=look.colour)
+    relative = draw_relative(axes, rows, look)
     axes.set_title(f"{name}: range {max(relative) - min(relative):.1f} %", fontsize=8)
     clean_axes(axes)
     log_flops(axes)
+
+
+def draw_relative(axes: "Axes", rows: list[Row], look: Look) -> list[float]:
+    """A line through IC relative to the mean of the series, in %; returns these values."""
+    values = [row.run.information_capacity for row in rows]
+    mean = sum(values) / len(values)
+    relative = [100 * (value / mean - 1) for value in values]
+    flops = [row.run.flops_per_token for row in rows]
+    axes.plot(flops, relative, marker=look.marker, markersize=4, linewidth=1.2, color=look.colour)
+    return relative
