@@ -5,7 +5,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from infocap_tasks.analysis.comparable import Group, require_comparable, require_comparable_pair
+from infocap_tasks.analysis.comparable import (
+    Group,
+    comparable_by_task,
+    require_comparable,
+    require_comparable_pair,
+)
 from infocap_tasks.analysis.shared_documents import on_shared_documents
 from infocap_tasks.cli.choice import choose
 from infocap_tasks.errors import FaultyFiles, InfocapError
@@ -166,6 +171,20 @@ def comparing(runs: Sequence[Run]) -> Group:
     for line in [*group.remarks, *group.read_off]:
         say(line)
     return group
+
+
+def comparing_by_task(runs: Sequence[Run]) -> list[Group]:
+    """The groups of comparable runs that those of each task are; their remarks go to stderr.
+
+    Raises:
+        InfocapError: those of some task are not comparable.
+    """
+    groups = comparable_by_task(runs)
+    for group in groups:
+        prefix = f"{group.shared.task}: " if len(groups) > 1 else ""
+        for line in [*group.remarks, *group.read_off]:
+            say(f"{prefix}{line}")
+    return groups
 
 
 def say(line: str) -> None:

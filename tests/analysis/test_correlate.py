@@ -158,3 +158,53 @@ def test_command_refuses_published_numbers_in_one_line(capsys):
 
 def test_intervals_are_reproducible():
     assert json.dumps(correlate(made_up_runs())) == json.dumps(correlate(made_up_runs()))
+
+
+@pytest.fixture
+def two_tasks(tmp_path):
+    """Four models with a benchmark on two tasks, and one model on a third."""
+    for number, task in enumerate(("x_docs", "x_code", "x_few")):
+        for place in range(4 if number < 2 else 1):
+            scores = documents([300.0 + 10 * place * (1 - 2 * number) + i for i in range(8)])
+            run = run_of(
+                f"m{place}", scores, task=task, corpus_sha256=str(number) * 64,
+                benchmarks={"arc": 0.2 * place},
+            )  # fmt: skip
+            write_results(tmp_path, run)
+    return tmp_path
+
+
+def test_several_tasks_are_correlated_each_by_itself(two_tasks, capsys):
+    assert main(["correlate", str(two_tasks), "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert {row["task"] for row in found} == {"x_docs", "x_code"}
+    pearson = {
+        row["task"]: row["value"]
+        for row in found
+        if (row["quantity"], row["coefficient"]) == ("information_capacity", "pearson")
+        and not row["within_series"]
+    }
+    # More bits are less capacity, and the score rises with them on one task and falls on the other.
+    assert pearson["x_docs"] == pytest.approx(-1)
+    assert pearson["x_code"] == pytest.approx(1)
+    assert "left out x_few: benchmarks: 1 of 1 models have a score" in err
+    alone = "x_docs"
+    assert main(["correlate", str(two_tasks), "--task", alone, "--format", "json"]) == 0
+    assert [{"task": alone, **row} for row in json.loads(capsys.readouterr().out)] == [
+        row for row in found if row["task"] == alone
+    ]
+
+
+def test_each_task_has_a_heading_and_a_panel(two_tasks, tmp_path, capsys):
+    path = tmp_path / "scatter.svg"
+    assert main(["correlate", str(two_tasks), "--format", "md", "-o", str(path)]) == 0
+    headings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("##")]
+    assert headings == ["## x_code", "## x_docs"]
+    assert path.read_text().count("<!-- x_") == 2
+
+
+def test_tasks_without_enough_scores_are_refused_in_one_line(two_tasks, capsys):
+    assert main(["correlate", str(two_tasks), "--benchmarks", "beauty"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "beauty: no score of it beside the runs; there are arc" in line

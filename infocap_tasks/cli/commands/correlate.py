@@ -1,28 +1,39 @@
 """``infocap correlate``: information capacity beside benchmark scores."""
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from infocap_tasks.analysis.comparable import Group
 from infocap_tasks.analysis.correlate import (
     LEAST_DEGREES,
     LEAST_MODELS,
+    Correlation,
     correlate,
     scores_by_benchmark,
 )
 from infocap_tasks.cli.commands import new_command
-from infocap_tasks.cli.options import add_results, comparing, select_runs
+from infocap_tasks.cli.options import add_results, comparing_by_task, say, select_runs
 from infocap_tasks.cli.output import add_output, deliver, draws
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.report.by_task import render_by_task
 from infocap_tasks.report.correlate import correlation_answer
 from infocap_tasks.report.figures import style
 from infocap_tasks.report.figures.benchmarks import benchmarks_figure
+from infocap_tasks.report.figures.panels import MOST_PANELS, benchmark_panels, panels_figure
 from infocap_tasks.report.tables import RENDERERS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _DESCRIPTION = f"""\
 Correlate information capacity, bits per byte and log2 N with each benchmark whose scores are in the
 results, and with the mean of the benchmarks: Pearson's, Spearman's and Kendall's coefficients over
 all models, and within series, after subtracting the mean of each series from both sides. The 95 %
 intervals are percentiles of a bootstrap over models, which subtracts the means of each sample's
-series again. At least {LEAST_MODELS} models are needed, and for an interval within series
-{LEAST_DEGREES} more models than series. To score both in one run:
+series again. Results of several tasks get a table a task. At least {LEAST_MODELS} models are
+needed, and for an interval within series {LEAST_DEGREES} more models than series. To score both in
+one run:
 `infocap eval --tasks infocap_local,arc_easy,hellaswag`.
 """
 
@@ -43,11 +54,42 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Correlate and print, and draw if asked; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
-    runs = comparing(selection.runs).runs
-    found = correlate(runs, options.benchmarks)
+    groups = comparing_by_task(selection.runs)
+    found = _by_task(groups, options.benchmarks)
     if draws(options):
-        with style.drawing():
-            figure = benchmarks_figure(runs, scores_by_benchmark(runs, options.benchmarks))
-            style.save(figure, options.output)
-    deliver(options, correlation_answer(found).render)
+        drawn = [group for group in groups if group.shared.task in found]
+        style.save(_figure(drawn, options.benchmarks), options.output)
+    answers = {task: correlation_answer(rows) for task, rows in found.items()}
+    deliver(options, lambda name: render_by_task(answers, name))
     return selection.status
+
+
+def _by_task(
+    groups: Sequence[Group], benchmarks: Sequence[str] | None
+) -> dict[str, list[Correlation]]:
+    """The coefficients on each task; one on which nothing can be correlated is said.
+
+    Raises:
+        InfocapError: nothing can be correlated on any.
+    """
+    found, refusals = {}, {}
+    for group in groups:
+        try:
+            found[group.shared.task] = correlate(group.runs, benchmarks)
+        except InfocapError as error:
+            refusals[group.shared.task] = error
+    if not found:
+        raise next(iter(refusals.values()))
+    for task, refusal in refusals.items():
+        say(f"left out {task}: {refusal}")
+    return found
+
+
+def _figure(groups: Sequence[Group], benchmarks: Sequence[str] | None) -> "Figure":
+    if len(groups) > 1:
+        panels = benchmark_panels(groups, benchmarks)
+        if len(panels) > MOST_PANELS:
+            say(f"drawn: {MOST_PANELS} of {len(panels)} panels; choose with --task or --benchmarks")
+        return panels_figure(panels[:MOST_PANELS])
+    (group,) = groups
+    return benchmarks_figure(group.runs, scores_by_benchmark(group.runs, benchmarks))
