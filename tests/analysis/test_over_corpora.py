@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import math
+import re
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +17,7 @@ from infocap_tasks.analysis.intervals import margin_factor
 from infocap_tasks.analysis.leaderboard import boards
 from infocap_tasks.cli.main import main
 from infocap_tasks.report.leaderboard import as_markdown, as_table
+from infocap_tasks.report.page.render import page
 from infocap_tasks.results.published import published_runs
 
 
@@ -165,6 +168,18 @@ def test_the_board_of_several_corpora_begins_with_the_means(results, capsys):
     assert means["rows"][0]["mean_information_capacity"] == pytest.approx(table.rows[0].mean.value)
     assert means["rows"][2]["infocap_pycode"] is None
     assert len(of_corpora) == 2
+
+
+def test_the_page_of_several_corpora_begins_with_the_means():
+    html = page(boards(on_two_corpora()))
+    parsed = ET.fromstring(re.search(r'<section class="means".*?</section>', html, re.DOTALL)[0])
+    headers = [header.text for header in parsed.findall(".//thead//th")]
+    assert headers == ["Model", "Rank", "Mean IC", "95 % interval", "pycode", "pydocs"]
+    best = only_table(on_two_corpora()).rows[0]
+    first = [cell.text for cell in parsed.findall(".//tbody/tr[1]/*")]
+    assert first[:3] == ["b", "1", f"{best.mean.value:.4f}"]
+    assert html.index('class="means"') < html.index('class="board"')
+    assert 'class="means"' not in page(boards(published_runs()))
 
 
 def test_many_corpora_stand_in_blocks_of_80_columns():

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from infocap_tasks import __version__
 from infocap_tasks.analysis.comparable import Comparable
 from infocap_tasks.analysis.leaderboard import Board, record
+from infocap_tasks.analysis.over_corpora import over_corpora
+from infocap_tasks.report import over_corpora as means
 from infocap_tasks.report.leaderboard import UNKNOWN, Column, known_columns, read_off_legend
 from infocap_tasks.report.looks import Look, looks
 from infocap_tasks.report.page.chart import capacity_chart, frontier_chart, runtime
@@ -44,6 +46,15 @@ def page(boards: Sequence[Board]) -> str:
         .get_template("template.html")
         .render(
             views=views,
+            means=[
+                {
+                    "id": f"means-{index}",
+                    "heading": means.heading(table),
+                    "rows": means.cells(table),
+                    "lines": means.lines(table),
+                }
+                for index, table in enumerate(over_corpora(boards), start=1)
+            ],
             data={"boards": [_data(view) for view in views]},
             runtime=runtime(),
             version=__version__,
