@@ -35,6 +35,7 @@ from infocap_tasks.analysis.intervals import (
     text_columns,
 )
 from infocap_tasks.corpora.formats import FORMS
+from infocap_tasks.corpora.languages import ENGLISH, LANGUAGES
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import Sums
 from infocap_tasks.results.run import Run
@@ -65,7 +66,7 @@ class Language:
 
     Attributes:
         language: the name of the task, or of the corpus if all have one task, without the words
-            that all names begin with.
+            that all names begin with; the language's name if what is left is its code.
         run: the model's run on it.
         values: by measure: the totals ``nll_bits`` and ``num_tokens`` if corpora are parallel,
             ``bits_per_byte``, and ``tokens_per_byte`` if they are not.
@@ -152,7 +153,7 @@ def _by_label(runs: Sequence[Run]) -> dict[str, Run]:
     while all(len(w) > shared + 1 and w[shared] == words[0][shared] for w in words):
         shared += 1
     labels = ["_".join(w[shared:]) for w in words]
-    return dict(zip(labels, runs, strict=True))
+    return dict(zip((LANGUAGES.get(label, label) for label in labels), runs, strict=True))
 
 
 def _corpus_stem(name: str) -> str:
@@ -171,11 +172,7 @@ def _baseline(by_label: Mapping[str, Run], wanted: str | None) -> str:
             raise InfocapError(
                 f"{runs[0].model}: its runs differ in {name}; give only results that agree in it"
             )
-    found = [
-        label
-        for label, run in by_label.items()
-        if any(name == wanted if wanted else _ENGLISH.search(name) for name in (label, run.task))
-    ]
+    found = [label for label, run in by_label.items() if _is_baseline(label, run, wanted)]
     if len(found) != 1:
         is_it = wanted or "the one language that ends in _en or _en_reference"
         raise InfocapError(
@@ -183,6 +180,13 @@ def _baseline(by_label: Mapping[str, Run], wanted: str | None) -> str:
             f"{', '.join(by_label)}; choose one with --baseline LANGUAGE"
         )
     return found[0]
+
+
+def _is_baseline(label: str, run: Run, wanted: str | None) -> bool:
+    if wanted:
+        return wanted in (label, run.task) or LANGUAGES.get(wanted) == label
+    is_english = label == LANGUAGES[ENGLISH]
+    return is_english or any(_ENGLISH.search(name) for name in (label, run.task))
 
 
 def _of_model(by_label: Mapping[str, Run], wanted: str | None) -> Languages:

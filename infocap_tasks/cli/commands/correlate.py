@@ -10,9 +10,8 @@ from infocap_tasks.analysis.correlate import (
 )
 from infocap_tasks.cli.commands import new_command
 from infocap_tasks.cli.options import add_results, comparing, select_runs
-from infocap_tasks.cli.output import add_output, deliver, draws
+from infocap_tasks.cli.output import add_output, count, deliver, draw, draws
 from infocap_tasks.report.correlate import correlation_answer
-from infocap_tasks.report.figures import style
 from infocap_tasks.report.figures.benchmarks import benchmarks_figure
 from infocap_tasks.report.tables import RENDERERS
 
@@ -22,7 +21,8 @@ results, and with the mean of the benchmarks: Pearson's, Spearman's and Kendall'
 all models, and within series, after subtracting the mean of each series from both sides. The 95 %
 intervals are percentiles of a bootstrap over models, which subtracts the means of each sample's
 series again. At least {LEAST_MODELS} models are needed, and for an interval within series
-{LEAST_DEGREES} more models than series. To score both in one run:
+{LEAST_DEGREES} more models than series. The table is a matrix of benchmarks by quantities; with
+--wide, each coefficient has a row with its interval. To score both in one run:
 `infocap eval --tasks infocap_local,arc_easy,hellaswag`.
 """
 
@@ -45,9 +45,10 @@ def run(options: argparse.Namespace) -> int:
     selection = select_runs(options)
     runs = comparing(selection.runs).runs
     found = correlate(runs, options.benchmarks)
+    scores = scores_by_benchmark(runs, options.benchmarks)
+    num_models = len({model for by_model in scores.values() for model in by_model})
+    what = count(num_models, "model", len(runs) - num_models)
     if draws(options):
-        with style.drawing():
-            figure = benchmarks_figure(runs, scores_by_benchmark(runs, options.benchmarks))
-            style.save(figure, options.output)
-    deliver(options, correlation_answer(found).render)
+        draw(options, benchmarks_figure(runs, scores), what)
+    deliver(options, correlation_answer(found).render, what)
     return selection.status
