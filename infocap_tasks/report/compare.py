@@ -110,6 +110,8 @@ def _verdict(a: Run, b: Run, comparison: Comparison) -> str:
         better, worse, high, low = worse, better, low, high
     difference = f"A less B is {comparison.difference:+.4f}"
     if comparison.interval is None or comparison.probability is None:
+        if comparison.difference == 0:
+            return f"{better} and {worse} have the same IC: {high}."
         return f"{better} has a higher IC than {worse}: {high} against {low}; {difference}."
     least, most = comparison.interval
     is_open = least <= 0 <= most

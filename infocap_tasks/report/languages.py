@@ -42,7 +42,7 @@ def _rows(of_model: Languages) -> list[dict[str, Any]]:
     return rows
 
 
-TITLES = {
+_TITLES = {
     "nll_bits": "bits",
     "num_tokens": "tokens",
     "bits_per_byte": "bits per byte",
@@ -57,16 +57,14 @@ def _headline(of_model: Languages) -> str:
     baseline, *others = of_model.languages
     most = max(others, key=lambda language: next(iter(language.ratios.values())).value)
     times = " and ".join(
-        f"{ratio.value:.2f} times the {TITLES[name]}"
+        f"{ratio.value:.2f} times the {_TITLES[name]}"
         for name, ratio in most.ratios.items()
         if name != "bits_per_byte" or not of_model.is_parallel
     )
+    of_all = f", the most bits of {len(others)} other languages" if len(others) > 1 else ""
     return (
-        f"{of_model.model} takes {times} in {most.language} that it takes in {baseline.language}, "
-        f"the most bits of {len(others)} other languages."
-        if len(others) > 1
-        else f"{of_model.model} takes {times} in {most.language} that it takes in "
-        f"{baseline.language}."
+        f"{of_model.model} takes {times} in {most.language} that it takes in {baseline.language}"
+        f"{of_all}."
     )
 
 
@@ -78,12 +76,12 @@ def _shown(of_model: Languages, with_model: bool) -> list[dict[str, Any]]:
         cells: dict[str, Any] = {"model": of_model.model} if with_model else {}
         cells["language"] = language.language
         for name, ratio in language.ratios.items():
-            cells[f"{TITLES[name]}, ratio"] = "1" if is_baseline else _with_interval(ratio)
+            cells[f"{_TITLES[name]}, ratio"] = "1" if is_baseline else _with_interval(ratio)
         for name, value in language.values.items():
             is_count = name in ("nll_bits", "num_tokens")
-            cells[TITLES[name]] = f"{value:,.0f}" if is_count else value
+            cells[_TITLES[name]] = f"{value:,.0f}" if is_count else value
         flops_name, flops = language.flops_times_tokens
-        cells |= {"IC": language.run.information_capacity, TITLES[flops_name]: si(flops)}
+        cells |= {"IC": language.run.information_capacity, _TITLES[flops_name]: si(flops)}
         shown.append(cells)
     return shown
 

@@ -51,7 +51,9 @@ def as_table(boards: Sequence[Board]) -> str:
 
 def as_wide_table(boards: Sequence[Board]) -> str:
     """Boards one below the other, as aligned text with all columns."""
-    return "\n\n".join(_board_as_text(board, list, tables.as_wide_table) for board in boards)
+    return "\n\n".join(
+        _board_as_text(board, list, tables.as_wide_table, tables.wrapped) for board in boards
+    )
 
 
 def as_markdown(boards: Sequence[Board]) -> str:

@@ -136,7 +136,7 @@ def _headline_of_new(reference: Run, prediction: Prediction) -> str:
 
 def _headline_of_known(reference: Run, predictions: Sequence[Prediction]) -> str:
     """How far the predictions of the known sizes are off."""
-    errors = errors_of("", predictions)
+    errors = errors_of(FROM_CAPACITY, predictions)
     number = f"{len(predictions)} other sizes" if len(predictions) > 1 else "the other size"
     said = [
         f"{symbol} of {number} with errors of at most {_percent(largest)}"

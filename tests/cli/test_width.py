@@ -14,14 +14,16 @@ CORPUS = "a-corpus-of-texts-from-many-places-and-times-whose-name-takes-a-line.j
 
 
 def write_series(folder, num_models=6):
-    """Two series of three sizes, with three benchmarks, on four documents."""
+    """Sizes of one series with three benchmarks, on four documents."""
     folder.mkdir()
     for index in range(num_models):
         bits = [400.0 - 20 * index - 7 * (index % 2) + 11 * text for text in range(4)]
-        scores = {name: 0.3 + 0.05 * index + 0.04 * (index % 3) for name in BENCHMARKS}
-        scores_of = documents(bits, flops=2.0 ** (30 + index))
-        name = LONG.format(index)
-        run = run_of(name, scores_of, benchmarks=scores, corpus=CORPUS)
+        scores = {
+            name: 0.3 + 0.05 * index + 0.04 * (index % (2 + number))
+            for number, name in enumerate(BENCHMARKS)
+        }
+        of_texts = documents(bits, flops=2.0 ** (30 + index))
+        run = run_of(LONG.format(index), of_texts, benchmarks=scores, corpus=CORPUS)
         write_results(folder, run)
     return folder
 
