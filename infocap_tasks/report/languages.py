@@ -94,7 +94,10 @@ def _lines(of_model: Languages) -> Sequence[str]:
     lines = [
         f"{of_model.model}: {len(of_model.languages)} languages, {of_model.num_documents} {kind}; "
         "linguistic bias "
-        + ", ".join(f"{_with_interval(v)} in {name}" for name, v in of_model.variation.items())
+        + ", ".join(
+            f"{_with_interval(found)} in {_TITLES[name]}"
+            for name, found in of_model.variation.items()
+        )
         + "."
     ]
     if not of_model.is_parallel:
