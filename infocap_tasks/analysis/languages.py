@@ -35,6 +35,7 @@ from infocap_tasks.analysis.intervals import (
     text_columns,
 )
 from infocap_tasks.corpora.formats import FORMS
+from infocap_tasks.corpora.languages import ENGLISH, LANGUAGES
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import Sums
 from infocap_tasks.results.run import Run
@@ -65,7 +66,7 @@ class Language:
 
     Attributes:
         language: the name of the task, or of the corpus if all have one task, without the words
-            that all names begin with.
+            that all names begin with; the language's name if what is left is its code.
         run: the model's run on it.
         values: by measure: the totals ``nll_bits`` and ``num_tokens`` if corpora are parallel,
             ``bits_per_byte``, and ``tokens_per_byte`` if they are not.
@@ -202,7 +203,8 @@ def _labels(runs: Sequence[Run]) -> list[str]:
     shared = 0
     while all(len(w) > shared + 1 and w[shared] == words[0][shared] for w in words):
         shared += 1
-    return ["_".join(w[shared:]) for w in words]
+    labels = ["_".join(w[shared:]) for w in words]
+    return [LANGUAGES.get(label, label) for label in labels]
 
 
 def _corpus_stem(name: str) -> str:
@@ -233,11 +235,14 @@ def _baseline(by_label: Mapping[str, Run], wanted: str | None) -> str:
 
 def _baselines(by_label: Mapping[str, Run], wanted: str | None) -> list[str]:
     """The labels of the runs that may be the baseline."""
-    return [
-        label
-        for label, run in by_label.items()
-        if any(name == wanted if wanted else _ENGLISH.search(name) for name in (label, run.task))
-    ]
+    return [label for label, run in by_label.items() if _is_baseline(label, run, wanted)]
+
+
+def _is_baseline(label: str, run: Run, wanted: str | None) -> bool:
+    if wanted:
+        return wanted in (label, run.task) or LANGUAGES.get(wanted) == label
+    is_english = label == LANGUAGES[ENGLISH]
+    return is_english or any(_ENGLISH.search(name) for name in (label, run.task))
 
 
 def _of_model(by_label: Mapping[str, Run], wanted: str | None) -> Languages:

@@ -28,6 +28,7 @@ from infocap_tasks.analysis.intervals import (
     text_columns,
 )
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.metrics import BITS_PER_BYTE
 from infocap_tasks.results.run import Run, gain_of_capacity
 
 OVER_MODELS = "models"
@@ -68,12 +69,42 @@ class Prediction:
     nll_bits_per_token: float | None = None
 
     @property
+    def text_size_bits_per_token(self) -> float | None:
+        """C = G + H: of the size itself if it is known, else of the reference; else None."""
+        if self.predicted_nll_bits_per_token is None:
+            return None
+        return self.predicted_gain_bits_per_token + self.predicted_nll_bits_per_token
+
+    @property
     def nll_interval(self) -> Interval | None:
         """The 95 % interval of H: that of G mirrored, since H = C - G with a fixed C."""
-        if self.interval is None or self.predicted_nll_bits_per_token is None:
+        text_size = self.text_size_bits_per_token
+        if self.interval is None or text_size is None:
             return None
-        text_size = self.predicted_gain_bits_per_token + self.predicted_nll_bits_per_token
         return Interval(text_size - self.interval.high, text_size - self.interval.low)
+
+    @property
+    def predicted_bits_per_byte(self) -> float | None:
+        """8 H / C of the prediction; None if no C is known."""
+        return self._per_byte(self.predicted_nll_bits_per_token)
+
+    @property
+    def bits_per_byte_interval(self) -> Interval | None:
+        """The 95 % interval of the bits per byte: that of H, with a fixed C."""
+        if self.nll_interval is None or self.text_size_bits_per_token is None:
+            return None
+        factor = BITS_PER_BYTE / self.text_size_bits_per_token
+        return Interval(factor * self.nll_interval.low, factor * self.nll_interval.high)
+
+    @property
+    def bits_per_byte(self) -> float | None:
+        """8 H / C as it was measured."""
+        return self._per_byte(self.nll_bits_per_token)
+
+    def _per_byte(self, nll_bits_per_token: float | None) -> float | None:
+        if nll_bits_per_token is None or self.text_size_bits_per_token is None:
+            return None
+        return BITS_PER_BYTE * nll_bits_per_token / self.text_size_bits_per_token
 
     @property
     def gain_error(self) -> float | None:

@@ -1,7 +1,6 @@
 """The flags that commands on results share, and reading what they name."""
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from infocap_tasks.analysis.comparable import (
 )
 from infocap_tasks.analysis.shared_documents import on_shared_documents
 from infocap_tasks.cli.choice import choose
+from infocap_tasks.cli.output import say
 from infocap_tasks.errors import FaultyFiles, InfocapError
 from infocap_tasks.metrics import TEXT_SIZES
 from infocap_tasks.results.published import published_runs
@@ -185,11 +185,6 @@ def comparing_by_task(runs: Sequence[Run]) -> list[Group]:
         for line in [*group.remarks, *group.read_off]:
             say(f"{prefix}{line}")
     return groups
-
-
-def say(line: str) -> None:
-    """Print a remark for people to stderr, so that it does not mix with the output."""
-    print(f"infocap: {line}", file=sys.stderr)
 
 
 def _read(paths: Sequence[str], overrides: dict[str, str], others: Sequence[Run]) -> Selection:

@@ -1,12 +1,18 @@
-"""--format and -o, with one meaning in every command."""
+"""--format, --wide and -o, with one meaning in every command, and a line on what was written."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.report.figures.style import SUFFIXES, is_figure, require_matplotlib
+from infocap_tasks.report.figures.style import SUFFIXES, is_figure, require_matplotlib, save
 from infocap_tasks.report.files import require_replaceable, whole_file
+from infocap_tasks.report.tables import WIDE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FOLDER_FORMAT = "every_eval_ever"  # -o is a folder
 _FORMAT_OF_SUFFIX = {
@@ -22,7 +28,7 @@ _FORMAT_OF_SUFFIX = {
 def add_output(
     parser: argparse.ArgumentParser, formats: Sequence[str], chart: str | None = None
 ) -> None:
-    """--format and -o.
+    """--format, --wide and -o.
 
     Args:
         parser: The parser of the command.
@@ -32,11 +38,21 @@ def add_output(
     drawn = [f"{', '.join(SUFFIXES)} {chart}"] if chart else []
     written = [f"write to this file, by its ending ({', '.join(_suffixes(formats))})"]
     if formats:
-        parser.add_argument(
+        named = parser.add_mutually_exclusive_group()
+        named.add_argument(
             "--format",
-            choices=list(formats),
+            choices=[name for name in formats if name != WIDE],
             help=f"default: by the ending of -o, else {formats[0]}",
         )
+        if WIDE in formats:
+            named.add_argument(
+                "--wide",
+                action="store_const",
+                const=WIDE,
+                dest="format",
+                help="the table with all columns, however long its lines get (default: those that "
+                "fit 80 characters, also in a file)",
+            )
     else:
         parser.set_defaults(format=None)
     parser.add_argument(
@@ -87,9 +103,10 @@ def _check_ending(options: argparse.Namespace, path: Path) -> None:
     by_ending = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
     given = options.format
     if given and by_ending not in (given, "table", None):  # any text may end in .txt
+        what = "--wide makes a table" if given == WIDE else f"--format is {given}"
         raise InfocapError(
-            f"-o {path}: ends in {path.suffix}, and --format is {given}; rename it, or leave out "
-            "--format"
+            f"-o {path}: ends in {path.suffix}, and {what}; rename it, or leave out "
+            f"{what.split()[0]}"
         )
     if not given and by_ending not in options.formats:
         known = [*_suffixes(options.formats), *(sorted(SUFFIXES) * options.has_chart)]
@@ -103,13 +120,43 @@ def chosen_format(options: argparse.Namespace) -> str:
     return str(options.format or _FORMAT_OF_SUFFIX.get(ending, options.formats[0]))
 
 
-def deliver(options: argparse.Namespace, render: Callable[[str], str]) -> None:
-    """Print what ``render(format)`` makes, or write it to -o unless -o names a figure."""
+def deliver(options: argparse.Namespace, render: Callable[[str], str], what: str) -> None:
+    """Print what ``render(format)`` makes, or write it to -o unless -o names a figure.
+
+    Args:
+        options: the flags of ``add_output``.
+        render: makes the text.
+        what: what it holds, as ``count`` says it.
+    """
     text = render(chosen_format(options))
     if options.output is None or draws(options):
         print(text)
     else:
         write_text(options.output, text + "\n")
+        say_written(options, what)
+
+
+def draw(options: argparse.Namespace, figure: "Figure", what: str) -> None:
+    """Write the figure that -o names; ``what`` it shows is as ``count`` says it."""
+    save(figure, options.output)
+    say_written(options, what)
+
+
+def say_written(options: argparse.Namespace, what: str) -> None:
+    """Say on stderr what was written to -o."""
+    say(f"wrote {options.output}: {what}")
+
+
+def count(number: int, noun: str, num_left_out: int = 0) -> str:
+    """A number of things in words, and how many are left out: ``8 models, 1 left out``."""
+    plural = "" if number == 1 or noun.endswith("s") else "s"
+    left_out = f", {num_left_out} left out" if num_left_out else ""
+    return f"{number} {noun}{plural}{left_out}"
+
+
+def say(line: str) -> None:
+    """Print a remark for people to stderr, so that it does not mix with the output."""
+    print(f"infocap: {line}", file=sys.stderr)
 
 
 def write_text(path: Path, text: str) -> None:

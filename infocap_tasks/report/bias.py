@@ -12,7 +12,44 @@ def bias_answer(runs: Sequence[Run], fits: Sequence[Bias]) -> Answer:
     """The answer of ``bias``: what ``analysis.bias.fit_biases`` found for these runs."""
     series = by_series(runs)
     rows = [_row(fit, series, fits[-1].bias_bits_per_token) for fit in fits]
-    return Answer(rows, _lines(series, fits), [_record(fit) for fit in fits])
+    return Answer(
+        rows,
+        _lines(series, fits),
+        [_record(fit) for fit in fits],
+        [_shown(row) for row in rows],
+        [_headline(fits)],
+    )
+
+
+def _headline(fits: Sequence[Bias]) -> str:
+    """The b at which the sizes of all these series have the most nearly one IC."""
+    fit = fits[-1]
+    sizes = (
+        f"all sizes of {fit.series}"
+        if fit.series != POOLED
+        else f"all sizes of each of the {len(fits) - 1} series"
+    )
+    interval = "" if fit.interval is None else f" [{fit.interval.low:.2f}, {fit.interval.high:.2f}]"
+    return (
+        f"With b = {fit.bias_bits_per_token:.2f}{interval} bits per token, {sizes} have the same "
+        f"IC as nearly as can be: it ranges over {fit.relative_range_after:.1%} of its mean, and "
+        f"over {fit.relative_range_before:.1%} with the b of the runs."
+    )
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as people read it."""
+    return {
+        "series": row["series"],
+        "sizes": row["num_models"],
+        "b": f"{row['bias_bits_per_token']:.2f}",
+        "95 % interval": None if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}",
+        "IC": row["information_capacity"],
+        **{
+            f"range {when}": f"{row[f'relative_range_{when}']:.1%}"
+            for when in ("before", "after", "pooled")
+        },
+    }
 
 
 def _row(fit: Bias, series: Mapping[str, Sequence[Run]], pooled_bias: float) -> dict[str, Any]:

@@ -1,15 +1,19 @@
-"""The difference of two runs in words: its parts as a table, the difference below it."""
+"""The difference of two runs in words, and its parts as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infocap_tasks.analysis.compare import Comparison
+from infocap_tasks.analysis.compare import Comparison, Part
 from infocap_tasks.analysis.intervals import few_texts_remark
+from infocap_tasks.metrics import METRICS
 from infocap_tasks.report.answer import Answer
-from infocap_tasks.report.tables import without_empty_columns
+from infocap_tasks.report.tables import si, without_empty_columns
 from infocap_tasks.results.run import Run
 
 TOTAL = "difference"
+_TITLES = {name: metric.title for name, metric in METRICS.items()} | {
+    "bias_bits_per_token": "b, bits per token"
+}
 
 
 def comparison_answer(a: Run, b: Run, comparison: Comparison) -> Answer:
@@ -25,7 +29,13 @@ def comparison_answer(a: Run, b: Run, comparison: Comparison) -> Answer:
         "num_texts": comparison.num_texts,
         "parts": rows[:-1],
     }
-    return Answer(rows, _lines(a, b, comparison), record, without_empty_columns(rows))
+    return Answer(
+        rows,
+        _lines(a, b, comparison),
+        record,
+        without_empty_columns([_shown(row) for row in rows]),
+        _headlines(a, b, comparison),
+    )
 
 
 def _rows(comparison: Comparison) -> list[dict[str, Any]]:
@@ -40,8 +50,7 @@ def _rows(comparison: Comparison) -> list[dict[str, Any]]:
             "low": part.interval and part.interval.low,
             "high": part.interval and part.interval.high,
         }
-        for part in comparison.parts
-        if part.factor != "bias_bits_per_token" or part.a != part.b
+        for part in _telling(comparison)
     ]
     total = {
         "source": TOTAL,
@@ -55,6 +64,27 @@ def _rows(comparison: Comparison) -> list[dict[str, Any]]:
     return [*rows, total]
 
 
+def _telling(comparison: Comparison) -> list[Part]:
+    """The parts, without that of the bias where both runs have one."""
+    return [p for p in comparison.parts if p.factor != "bias_bits_per_token" or p.a != p.b]
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as people read it."""
+    return {
+        "source": row["source"],
+        "factor": _TITLES[row["factor"]],
+        "A": _value(row["factor"], row["run_a"]),
+        "B": _value(row["factor"], row["run_b"]),
+        "adds to IC": f"{row['information_capacity']:+.4f}",
+        "95 % interval": None if row["low"] is None else f"{row['low']:+.4f} to {row['high']:+.4f}",
+    }
+
+
+def _value(factor: str, value: float) -> str:
+    return si(value) if factor == "flops_per_token" else f"{value:.4f}"
+
+
 def _about(run: Run, information_capacity: float) -> dict[str, Any]:
     return {
         "model": run.model,
@@ -66,24 +96,50 @@ def _about(run: Run, information_capacity: float) -> dict[str, Any]:
     }
 
 
-def _lines(a: Run, b: Run, comparison: Comparison) -> Sequence[str]:
-    names = [f"A = {a.model}, B = {b.model}; parts are Shapley values of A less B."]
-    names += [_about_missing(run) for run in (a, b) if run.metric("bits_per_byte") is None]
+def _headlines(a: Run, b: Run, comparison: Comparison) -> list[str]:
+    """Which of the two is better, how surely, and why."""
+    parts = sorted(_telling(comparison), key=lambda part: -abs(part.information_capacity))
+    sources = ", ".join(f"{part.source} {part.information_capacity:+.4f}" for part in parts)
+    return [_verdict(a, b, comparison), f"It comes from {sources}."]
+
+
+def _verdict(a: Run, b: Run, comparison: Comparison) -> str:
+    better, worse = f"{a.model} (A)", f"{b.model} (B)"
+    high, low = f"{comparison.capacity_a:.4f}", f"{comparison.capacity_b:.4f}"
+    if comparison.difference < 0:
+        better, worse, high, low = worse, better, low, high
+    difference = f"A less B is {comparison.difference:+.4f}"
     if comparison.interval is None or comparison.probability is None:
-        return [*names, "No intervals: the results do not hold the documents of both."]
+        if comparison.difference == 0:
+            return f"{better} and {worse} have the same IC: {high}."
+        return f"{better} has a higher IC than {worse}: {high} against {low}; {difference}."
+    least, most = comparison.interval
+    is_open = least <= 0 <= most
+    verdict = f"{better} is {'not clearly ' if is_open else ''}better than {worse}"
+    return (
+        f"{verdict}: IC {high} against {low}; {difference} [{least:+.4f}, {most:+.4f}], over "
+        f"{_documents(a, b, comparison)}. A is better with probability "
+        f"{comparison.probability:.3f}."
+    )
+
+
+def _documents(a: Run, b: Run, comparison: Comparison) -> str:
     held = max(len(a.documents or ()), len(b.documents or ()))
-    of_all = "" if held == comparison.num_documents else f" of {held}, those that both runs have"
+    text = f"{comparison.num_documents} documents"
+    if held > comparison.num_documents:
+        text += f" of {held}, those that both runs have"
     if comparison.num_texts < comparison.num_documents:
-        of_all += f", {comparison.num_texts} distinct texts"
+        text += f", {comparison.num_texts} distinct texts"
+    return text
+
+
+def _lines(a: Run, b: Run, comparison: Comparison) -> Sequence[str]:
+    lines = ["The parts are Shapley values of A less B, and sum to the difference."]
+    lines += [_about_missing(run) for run in (a, b) if run.metric("bits_per_byte") is None]
+    if comparison.interval is None:
+        return [*lines, "No intervals: the results do not hold the documents of both."]
     few = few_texts_remark(comparison.num_texts)
-    low, high = comparison.interval
-    return [
-        *names,
-        f"{a.model} less {b.model}: {comparison.difference:+.4f} [{low:+.4f}, {high:+.4f}], "
-        f"better with probability {comparison.probability:.3f}, "
-        f"over {comparison.num_documents} documents{of_all}.",
-        *([few] if few else []),
-    ]
+    return [*lines, *([few] if few else [])]
 
 
 def _about_missing(run: Run) -> str:

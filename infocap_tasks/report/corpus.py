@@ -27,7 +27,7 @@ def as_text(report: CorpusReport) -> str:
     ]
     if report.num_faulty > len(report.faults):
         lines.append(f"  … and {report.num_faulty - len(report.faults):,} more")
-    return "\n".join(lines)
+    return "\n".join(map(tables.wrapped, lines))
 
 
 def as_json(report: CorpusReport) -> str:

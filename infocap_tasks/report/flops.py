@@ -27,38 +27,54 @@ def as_table(counted: Counted, verify: bool) -> str:
     Components are shares of the total. The table of a single model is transposed, with its
     components in FLOPs.
     """
+    rows = _shown(counted, verify)
+    if len(rows) > 1:
+        return tables.as_table(rows)
+    room = tables.WIDTH - max(map(len, rows[0])) - 2
+    return tables.aligned([(name, tables.shortened(cell, room)) for name, cell in rows[0].items()])
+
+
+def as_wide_table(counted: Counted, verify: bool) -> str:
+    """The table with all columns and whole names."""
+    rows = _shown(counted, verify)
+    return tables.as_wide_table(rows) if len(rows) > 1 else tables.aligned(list(rows[0].items()))
+
+
+def _shown(counted: Counted, verify: bool) -> list[dict[str, str]]:
+    """The rows as people read them, the columns that matter first."""
     models = _cheapest_first(counted)
     components = [c for c in COMPONENTS if any(c in flops.breakdown for _, flops in models)]
-    one = len(models) == 1
-    base = models[0][1].flops_per_token
-    columns = {
-        "model": [name for name, _ in models],
-        "model_type": [str(flops.model_type) for _, flops in models],
-        "context_tokens": [f"{flops.context_tokens:,}" for _, flops in models],
-        "flops_per_token": [f"{flops.flops_per_token:,}" for _, flops in models],
-    }
-    if not one:
-        columns["ratio"] = [f"{flops.flops_per_token / base:.3f}" for _, flops in models]
-    columns |= {name: [_part(flops, name, one) for _, flops in models] for name in components}
-    for field in ("reference_flops_per_token", "total_params", "active_params"):
-        columns[field] = [_thousands(getattr(flops, field)) for _, flops in models]
-    if verify:
-        columns |= {label: [_second_way(f, label) for _, f in models] for label in _SECOND_WAY}
-    header_and_rows = list(zip(*([label, *cells] for label, cells in columns.items()), strict=True))
-    return tables.aligned(list(zip(*header_and_rows, strict=True)) if one else header_and_rows)
+    base, one = models[0][1].flops_per_token, len(models) == 1
+    rows = []
+    for name, flops in models:
+        row = {"model": name, "flops_per_token": f"{flops.flops_per_token:,}"}
+        if not one:
+            row["ratio"] = f"{flops.flops_per_token / base:.3f}"
+        if verify:
+            row |= {label: _second_way(flops, label) for label in _SECOND_WAY}
+        row |= {component: _part(flops, component, one) for component in components}
+        for field in ("active_params", "total_params", "reference_flops_per_token"):
+            row[field] = _thousands(getattr(flops, field))
+        row |= {
+            "context_tokens": f"{flops.context_tokens:,}",
+            "model_type": str(flops.model_type),
+        }
+        rows.append(row)
+    return rows
 
 
 RENDERERS: Mapping[str, Callable[[Counted, bool], str]] = {
     "table": as_table,
+    tables.WIDE: as_wide_table,
     "json": as_json,
     "csv": as_csv,
 }
 
 _SECOND_WAY = {
+    "difference": "relative_difference",
     "counted: linear": "counted_linear_flops_per_token",
     "second way: linear": "linear_flops_per_token",
     "second way: attention": "attention_flops_per_token",
-    "difference": "relative_difference",
 }
 
 

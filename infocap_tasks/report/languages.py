@@ -6,6 +6,7 @@ from typing import Any
 from infocap_tasks.analysis.intervals import few_texts_remark
 from infocap_tasks.analysis.languages import Estimate, Languages
 from infocap_tasks.report.answer import Answer
+from infocap_tasks.report.tables import si
 
 
 def languages_answer(models: Sequence[Languages]) -> Answer:
@@ -14,7 +15,8 @@ def languages_answer(models: Sequence[Languages]) -> Answer:
         [row for model in models for row in _rows(model)],
         [line for model in models for line in _lines(model)],
         [_record(model) for model in models],
-        [row for model in models for row in _shown(model)],
+        [row for model in models for row in _shown(model, len(models) > 1)],
+        [_headline(model) for model in models],
     )
 
 
@@ -40,17 +42,46 @@ def _rows(of_model: Languages) -> list[dict[str, Any]]:
     return rows
 
 
-def _shown(of_model: Languages) -> list[dict[str, Any]]:
-    """As people read them: whole counts, and intervals behind their ratios."""
+_TITLES = {
+    "nll_bits": "bits",
+    "num_tokens": "tokens",
+    "bits_per_byte": "bits per byte",
+    "tokens_per_byte": "tokens per byte",
+    "flops_per_token_times_num_tokens": "FLOPs per token times tokens",
+    "flops_per_byte": "FLOPs per byte",
+}
+
+
+def _headline(of_model: Languages) -> str:
+    """The language that takes the most, and how much more than the baseline."""
+    baseline, *others = of_model.languages
+    most = max(others, key=lambda language: next(iter(language.ratios.values())).value)
+    times = " and ".join(
+        f"{ratio.value:.2f} times the {_TITLES[name]}"
+        for name, ratio in most.ratios.items()
+        if name != "bits_per_byte" or not of_model.is_parallel
+    )
+    of_all = f", the most bits of {len(others)} other languages" if len(others) > 1 else ""
+    return (
+        f"{of_model.model} takes {times} in {most.language} that it takes in {baseline.language}"
+        f"{of_all}."
+    )
+
+
+def _shown(of_model: Languages, with_model: bool) -> list[dict[str, Any]]:
+    """As people read them: ratios with intervals first, then whole counts."""
     shown = []
-    for row, language in zip(_rows(of_model), of_model.languages, strict=True):
+    for language in of_model.languages:
         is_baseline = language is of_model.languages[0]
-        cells = {name: row[name] for name in row if "_ratio" not in name and name != "task"}
-        for name in ("nll_bits", "num_tokens"):
-            if name in cells:
-                cells[name] = f"{cells[name]:,.0f}"
+        cells: dict[str, Any] = {"model": of_model.model} if with_model else {}
+        cells["language"] = language.language
         for name, ratio in language.ratios.items():
-            cells[f"{name}_ratio"] = "1" if is_baseline else _with_interval(ratio)
+            cells[f"{_TITLES[name]}, ratio"] = "1" if is_baseline else _with_interval(ratio)
+        for name, value in language.values.items():
+            is_count = name in ("nll_bits", "num_tokens")
+            cells[_TITLES[name]] = f"{value:,.0f}" if is_count else value
+        flops_name, flops = language.flops_times_tokens
+        cells |= {"IC": language.run.information_capacity, _TITLES[flops_name]: si(flops)}
         shown.append(cells)
     return shown
 
@@ -63,7 +94,10 @@ def _lines(of_model: Languages) -> Sequence[str]:
     lines = [
         f"{of_model.model}: {len(of_model.languages)} languages, {of_model.num_documents} {kind}; "
         "linguistic bias "
-        + ", ".join(f"{_with_interval(v)} in {name}" for name, v in of_model.variation.items())
+        + ", ".join(
+            f"{_with_interval(found)} in {_TITLES[name]}"
+            for name, found in of_model.variation.items()
+        )
         + "."
     ]
     if not of_model.is_parallel:

@@ -1,6 +1,7 @@
 """Leaderboards as aligned text, Markdown, CSV and JSON; before those of several corpora, means."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from infocap_tasks.analysis.leaderboard import SORTABLE, Board, record
@@ -43,13 +44,30 @@ def known_columns(board: Board) -> tuple[list[Column], list[str]]:
 
 
 def as_table(boards: Sequence[Board]) -> str:
-    """Boards one below the other, as aligned text."""
-    return _as_text(boards, tables.as_table, "")
+    """Boards one below the other, as aligned text of at most 80 characters a line."""
+    shown = (
+        _board_as_text(b, partial(_narrow, sort=b.sort), tables.as_table, tables.wrapped)
+        for b in boards
+    )
+    return "\n\n".join([*_means(boards, tables.as_table), *shown])
+
+
+def as_wide_table(boards: Sequence[Board]) -> str:
+    """Boards one below the other, as aligned text with all columns."""
+    shown = (_board_as_text(board, list, tables.as_wide_table, tables.wrapped) for board in boards)
+    return "\n\n".join([*_means(boards, tables.as_wide_table), *shown])
 
 
 def as_markdown(boards: Sequence[Board]) -> str:
     """Boards one below the other, each as a Markdown table under its heading."""
-    return _as_text(boards, tables.as_markdown, "## ")
+    shown = [*_means(boards, tables.as_markdown)]
+    shown += [_board_as_text(board, list, tables.as_markdown) for board in boards]
+    return "\n\n".join(f"## {text}" for text in shown)
+
+
+def _means(boards: Sequence[Board], render: Callable[[tables.Rows], str]) -> list[str]:
+    """Models by corpora, for each regime of which there are several."""
+    return [means.as_text(table, render) for table in over_corpora(boards)]
 
 
 def as_csv(boards: Sequence[Board]) -> str:
@@ -88,26 +106,50 @@ def _kept_out(run: Run) -> dict[str, Any]:
 
 RENDERERS: Mapping[str, Callable[[Sequence[Board]], str]] = {
     "table": as_table,
+    tables.WIDE: as_wide_table,
     "md": as_markdown,
     "csv": as_csv,
     "json": as_json,
 }
 
 
-def _as_text(boards: Sequence[Board], render: Callable[[tables.Rows], str], heading: str) -> str:
-    parts = [means.as_text(table, render, heading) for table in over_corpora(boards)]
-    return "\n\n".join([*parts, *(_board_as_text(board, render, heading) for board in boards)])
+# What a narrow table has first: the leftmost columns that fit are shown.
+_FIRST = (
+    "model",
+    "rank",
+    "information_capacity",
+    "information_capacity_low",
+    "rank_best",
+    "bits_per_byte",
+    "flops_per_token",
+    "num_documents",
+)
 
 
-def _board_as_text(board: Board, render: Callable[[tables.Rows], str], heading: str) -> str:
+def _narrow(columns: Sequence[Column], sort: str = "information_capacity") -> list[Column]:
+    """The columns that matter first, with the one that orders the rows behind IC."""
+    named = {column.field: column for column in columns}
+    first = [*_FIRST[:3], sort, *_FIRST[3:]]
+    order = [name for name in dict.fromkeys([*first, *named]) if name in named]
+    return [named[name] for name in order]
+
+
+def _board_as_text(
+    board: Board,
+    arrange: Callable[[Sequence[Column]], list[Column]],
+    render: Callable[[tables.Rows], str],
+    fold: Callable[[str], str] = str,
+) -> str:
     columns, unknown = known_columns(board)
     records = [record(row, board.benchmarks) for row in board.rows]
-    rows = [{column.header: column.shown(values) for column in columns} for values in records]
-    parts = [f"{heading}{board.shared}", render(rows)]
+    rows = [
+        {column.header: column.shown(values) for column in arrange(columns)} for values in records
+    ]
+    parts = [fold(str(board.shared)), render(rows)]
     if unknown:
-        parts.append(f"Not known for any model here: {', '.join(unknown)}.")
+        parts.append(fold(f"Not known for any model here: {', '.join(unknown)}."))
     if board.kept_out:
-        parts.append(f"{board.lossy_remark[0].upper()}{board.lossy_remark[1:]}.")
+        parts.append(fold(f"{board.lossy_remark[0].upper()}{board.lossy_remark[1:]}."))
     if legend := read_off_legend(board):
         parts.append(f"{legend}.")
     return "\n\n".join(parts)

@@ -7,7 +7,6 @@ from typing import Any
 from infocap_tasks.analysis.over_corpora import OverCorpora, record
 from infocap_tasks.report import tables
 
-_WIDTH = 80
 _UNKNOWN = "-"
 _FIXED = ("Model", "Rank", "Mean IC", "95 % interval")
 
@@ -45,11 +44,12 @@ def cells(table: OverCorpora) -> list[dict[str, str]]:
     return shown
 
 
-def as_text(table: OverCorpora, render: Callable[[tables.Rows], str], prefix: str) -> str:
+def as_text(table: OverCorpora, render: Callable[[tables.Rows], str]) -> str:
     """The table under its heading, in the form of the boards."""
     rows = cells(table)
     blocks = _blocks(rows) if render is tables.as_table else [rows]
-    return "\n\n".join([f"{prefix}{heading(table)}", *map(render, blocks), "\n".join(lines(table))])
+    fold = str if render is tables.as_markdown else tables.wrapped
+    return "\n\n".join([heading(table), *map(render, blocks), "\n".join(map(fold, lines(table)))])
 
 
 def csv_rows(table: OverCorpora) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ def _blocks(rows: Sequence[dict[str, str]]) -> list[list[dict[str, str]]]:
     rest = iter(names)
     taken = list(islice(rest, len(_FIXED) - 1))
     for name in rest:
-        if _width(rows, [first, *taken, name]) > _WIDTH:
+        if _width(rows, [first, *taken, name]) > tables.WIDTH:
             blocks.append(_columns(rows, [first, *taken]))
             taken = []
         taken.append(name)
@@ -115,4 +115,4 @@ def _columns(rows: Sequence[dict[str, str]], names: Sequence[str]) -> list[dict[
 
 
 def _width(rows: Sequence[dict[str, str]], names: Sequence[str]) -> int:
-    return max(map(len, tables.as_table(_columns(rows, names)).split("\n")))
+    return max(map(len, tables.as_wide_table(_columns(rows, names)).split("\n")))

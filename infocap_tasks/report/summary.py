@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infocap_tasks.analysis.intervals import margin_factor
-from infocap_tasks.report.tables import aligned, si
+from infocap_tasks.report.tables import WIDTH, aligned, shortened, si
 from infocap_tasks.results.file import ResultsFile
 from infocap_tasks.results.run import Run
 
-_WIDTH = 80
 _HEADER = (
     ("", "", "", "", "bits/", "bytes/", "FLOPs/"),
     ("corpus", "texts", "IC", "95 % interval", "byte", "token", "token"),
@@ -64,8 +63,8 @@ def _is_partial(run: Run, num_texts: Mapping[str, int]) -> bool:
 def _table(runs: Sequence[Run], num_texts: Mapping[str, int]) -> str:
     rows = [_row(run, num_texts) for run in runs]
     others = aligned([["", *cells] for _, *cells in [*_HEADER, *rows]])
-    room = _WIDTH - max(map(len, others.split("\n")))
-    return aligned([*_HEADER, *((_shortened(label, room), *cells) for label, *cells in rows)])
+    room = WIDTH - max(map(len, others.split("\n")))
+    return aligned([*_HEADER, *((shortened(label, room), *cells) for label, *cells in rows)])
 
 
 def _row(run: Run, num_texts: Mapping[str, int]) -> tuple[str, ...]:
@@ -89,15 +88,11 @@ def _row(run: Run, num_texts: Mapping[str, int]) -> tuple[str, ...]:
     )
 
 
-def _shortened(label: str, width: int) -> str:
-    return label if len(label) <= width else f"{label[: width - 1]}…"
-
-
 def _benchmarks(scores: Mapping[str, float]) -> list[str]:
     if not scores:
         return []
     text = ", ".join(f"{task} {score:.4f}" for task, score in scores.items())
-    return textwrap.wrap(f"benchmarks: {text}", _WIDTH, subsequent_indent="  ")
+    return textwrap.wrap(f"benchmarks: {text}", WIDTH, subsequent_indent="  ")
 
 
 def _what_next(file: Path | None, output_path: str | None) -> list[str]:

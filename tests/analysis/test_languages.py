@@ -33,7 +33,7 @@ def test_parallel_passages_are_compared_by_their_totals():
     (found,) = languages(runs)
     assert found.is_parallel
     assert found.num_documents == 40
-    assert [x.language for x in found.languages] == ["en", "de", "zh"]
+    assert [x.language for x in found.languages] == ["English", "German", "Chinese"]
     totals = {run.task: sum(s.nll_bits for s in run.documents) for run in runs}
     chinese = found.languages[2]
     assert chinese.values["nll_bits"] == pytest.approx(totals["x_zh"])
@@ -118,7 +118,7 @@ def test_passages_missing_in_one_language_count_in_none():
     german, chinese = language("x_de", 1.1), language("x_zh", 1.3)
     (found,) = languages([language("x_en", 1), without(german, 2), without(chinese, 2, 5, 6)])
     assert found.is_parallel
-    assert [x.language for x in found.languages] == ["en", "de", "zh"]
+    assert [x.language for x in found.languages] == ["English", "German", "Chinese"]
     assert (found.num_documents, found.num_missing, found.num_cut) == (37, 3, 0)
     kept = sum(s.nll_bits for s in without(chinese, 2, 5, 6).documents)
     assert found.languages[2].values["nll_bits"] == pytest.approx(kept)
@@ -129,7 +129,7 @@ def test_one_shared_passage_is_too_few_to_pair():
     english_name = chinese.documents[0]._replace(document_id="p0")
     chinese = replace(chinese, documents=(english_name, *chinese.documents[1:]))
     (found,) = languages([language("x_en", 1), language("x_de", 1), chinese])
-    assert found.left_out == ["zh"]
+    assert found.left_out == ["Chinese"]
 
 
 def all_cut(run):
@@ -141,7 +141,7 @@ def test_task_with_other_documents_is_left_out_beside_parallel_ones():
     runs = [language("x_en", 1), language("x_zh", 1.2), language("x_code", 2, prefix="c")]
     (found,) = languages(runs)
     assert found.left_out == ["code"]
-    assert [x.language for x in found.languages] == ["en", "zh"]
+    assert [x.language for x in found.languages] == ["English", "Chinese"]
 
 
 def test_parallel_tasks_are_found_among_others(tmp_path, capsys):
@@ -175,7 +175,7 @@ def test_each_model_with_two_languages_is_measured():
     runs = [language(f"x_{name}", 1, model=m) for m in ("m1", "m2") for name in ("de", "zh")]
     found = languages([*runs, language("x_de", 1, model="alone")], baseline="x_zh")
     assert [x.model for x in found] == ["m1", "m2"]
-    assert found[0].languages[0].language == "zh"
+    assert found[0].languages[0].language == "Chinese"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_each_model_with_two_languages_is_measured():
                 without(language("x_de", 1), *range(20)),
                 without(language("x_zh", 1), *range(20, 40)),
             ],
-            "en, de, zh share 0 passages",
+            "English, German, Chinese share 0 passages",
         ),
         ([all_cut(language("x_en", 1)), language("x_zh", 1)], "stay below"),
     ],
@@ -245,8 +245,9 @@ def test_command_says_what_is_left_out_and_names_flops_by_what_they_are(tmp_path
     ("tasks", "baseline", "first"),
     [
         (["infocap_finepdfs_en_reference", "infocap_ch_reference"], None, "finepdfs_en_reference"),
-        (["x_de", "x_zh"], "zh", "zh"),
-        (["x_de", "x_zh"], "x_de", "de"),
+        (["x_de", "x_zh"], "zh", "Chinese"),
+        (["x_de", "x_zh"], "Chinese", "Chinese"),
+        (["x_de", "x_zh"], "x_de", "German"),
     ],
 )
 def test_baseline_is_found_by_default_label_or_task(tasks, baseline, first):
@@ -290,13 +291,13 @@ def test_own_corpora_scored_with_one_task_are_languages(own_corpora, capsys):
     found = table_of(capsys, own_corpora)
     assert found["is_parallel"]
     assert found["num_documents"] == 5
-    assert [row["language"] for row in found["languages"]] == ["en", "zh"]
+    assert [row["language"] for row in found["languages"]] == ["English", "Chinese"]
     assert found["left_out"] == ["numbered"]
     turned = table_of(capsys, own_corpora, "--baseline", "zh")
-    assert turned["baseline"] == "zh"
+    assert turned["baseline"] == "Chinese"
     ratios = [rows["languages"][1]["num_tokens_ratio"] for rows in (found, turned)]
     assert ratios[0] == pytest.approx(1 / ratios[1])
     assert not table_of(capsys, own_corpora / "en", own_corpora / "numbered")["is_parallel"]
     assert main(["languages", str(own_corpora), "--baseline", "infocap_custom"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "its languages are en, numbered, zh; choose one with --baseline" in line
+    assert "its languages are English, numbered, Chinese; choose one with --baseline" in line

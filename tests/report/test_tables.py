@@ -4,12 +4,16 @@ import json
 import pytest
 
 from infocap_tasks.report.tables import (
+    WIDTH,
     as_csv,
     as_json,
     as_markdown,
     as_table,
+    as_wide_table,
+    shortened,
     si,
     without_empty_columns,
+    wrapped,
 )
 
 ROWS = [
@@ -62,6 +66,41 @@ def test_headers_break_at_spaces():
         "Model           it",
         "m                x",
     ]
+
+
+def wide_rows(*names):
+    return [{"model": name} | {f"number_{n}": 1.5 + n for n in range(12)} for name in names]
+
+
+def test_columns_that_do_not_fit_are_named_below():
+    rows = wide_rows("a", "b")
+    text = as_table(rows)
+    assert max(map(len, text.splitlines())) <= WIDTH
+    table, left_out = text.split("\n\n")
+    num_shown = len(table.splitlines()[-1].split()) - 1
+    names = left_out.removeprefix("With --wide: ").rstrip(".").replace("\n", " ").split("; ")
+    assert names == [f"number_{n}" for n in range(num_shown, 12)]
+    assert max(map(len, as_wide_table(rows).splitlines())) > WIDTH
+
+
+def test_names_lose_their_middle_and_stay_apart():
+    names = [f"model-name-{size}-with-an-ending-that-is-the-same" for size in ("1B", "2B")]
+    lines = as_table(wide_rows(*names)).splitlines()
+    shown = [line.split()[0] for line in lines if line.startswith("model-name")]
+    assert [name[:12] for name in shown] == ["model-name-1", "model-name-2"]
+    assert all(name.endswith("the-same") and "…" in name for name in shown)
+
+
+def test_short_text_is_not_shortened():
+    assert shortened("abcdef", 6) == "abcdef"
+    assert shortened("abcdefg", 6) == "ab…efg"
+
+
+def test_long_lines_are_folded_with_their_indent():
+    lines = wrapped("  " + "word " * 40 + "y" * 100).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert all(line.startswith("  ") for line in lines)
+    assert "…" in lines[-1]
 
 
 @pytest.mark.parametrize(

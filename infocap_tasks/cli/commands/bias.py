@@ -5,7 +5,7 @@ import argparse
 from infocap_tasks.analysis.bias import fit_biases
 from infocap_tasks.cli.commands import new_command
 from infocap_tasks.cli.options import add_results, comparing, select_runs
-from infocap_tasks.cli.output import add_output, deliver
+from infocap_tasks.cli.output import add_output, count, deliver
 from infocap_tasks.report.bias import bias_answer
 from infocap_tasks.report.tables import RENDERERS
 
@@ -34,5 +34,8 @@ def run(options: argparse.Namespace) -> int:
     """Fit and print; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
     runs = comparing(selection.runs).runs
-    deliver(options, bias_answer(runs, fit_biases(runs)).render)
+    fits = fit_biases(runs)
+    num_models = fits[-1].num_models
+    what = count(num_models, "model", len(runs) - num_models)
+    deliver(options, bias_answer(runs, fits).render, what)
     return selection.status

@@ -5,7 +5,7 @@ import argparse
 from infocap_tasks.analysis.compare import compare
 from infocap_tasks.cli.commands import new_command
 from infocap_tasks.cli.options import add_pair, select_pair
-from infocap_tasks.cli.output import add_output, deliver
+from infocap_tasks.cli.output import add_output, count, deliver
 from infocap_tasks.report.compare import comparison_answer
 from infocap_tasks.report.tables import RENDERERS
 
@@ -27,5 +27,5 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Compare and print; the exit status is 1 if a file was left out."""
     (a, b), status = select_pair(options)
-    deliver(options, comparison_answer(a, b, compare(a, b)).render)
+    deliver(options, comparison_answer(a, b, compare(a, b)).render, count(2, "model"))
     return status

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from infocap_tasks.cli.output import add_output, deliver
+from infocap_tasks.cli.output import add_output, count, deliver
 
 _DESCRIPTION = """\
 Read a whole corpus and report its documents, bytes, characters by script, duplicates, empty and
@@ -42,5 +42,5 @@ def run(options: argparse.Namespace) -> int:
 
     fields = Fields(options.text_field, options.corpus_id_field)
     report = check(open_corpus(File(options.path.expanduser(), fields)))
-    deliver(options, lambda name: RENDERERS[name](report))
+    deliver(options, lambda name: RENDERERS[name](report), count(report.num_documents, "text"))
     return 1 if report.num_faulty else 0

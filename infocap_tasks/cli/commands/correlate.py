@@ -13,12 +13,11 @@ from infocap_tasks.analysis.correlate import (
     scores_by_benchmark,
 )
 from infocap_tasks.cli.commands import new_command
-from infocap_tasks.cli.options import add_results, comparing_by_task, say, select_runs
-from infocap_tasks.cli.output import add_output, deliver, draws
+from infocap_tasks.cli.options import add_results, comparing_by_task, select_runs
+from infocap_tasks.cli.output import add_output, count, deliver, draw, draws, say
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.by_task import render_by_task
 from infocap_tasks.report.correlate import correlation_answer
-from infocap_tasks.report.figures import style
 from infocap_tasks.report.figures.benchmarks import benchmarks_figure
 from infocap_tasks.report.figures.panels import MOST_PANELS, benchmark_panels, panels_figure
 from infocap_tasks.report.tables import RENDERERS
@@ -31,9 +30,9 @@ Correlate information capacity, bits per byte and log2 N with each benchmark who
 results, and with the mean of the benchmarks: Pearson's, Spearman's and Kendall's coefficients over
 all models, and within series, after subtracting the mean of each series from both sides. The 95 %
 intervals are percentiles of a bootstrap over models, which subtracts the means of each sample's
-series again. Results of several tasks get a table a task. At least {LEAST_MODELS} models are
-needed, and for an interval within series {LEAST_DEGREES} more models than series. To score both in
-one run:
+series again. At least {LEAST_MODELS} models are needed, and for an interval within series
+{LEAST_DEGREES} more models than series. The table is a matrix of benchmarks by quantities, one a
+task; with --wide, each coefficient has a row with its interval. To score both in one run:
 `infocap eval --tasks infocap_local,arc_easy,hellaswag`.
 """
 
@@ -56,11 +55,12 @@ def run(options: argparse.Namespace) -> int:
     selection = select_runs(options)
     groups = comparing_by_task(selection.runs)
     found = _by_task(groups, options.benchmarks)
+    used = [group for group in groups if group.shared.task in found]
+    what = _count(used, groups, options.benchmarks)
     if draws(options):
-        drawn = [group for group in groups if group.shared.task in found]
-        style.save(_figure(drawn, options.benchmarks), options.output)
+        draw(options, _figure(used, options.benchmarks), what)
     answers = {task: correlation_answer(rows) for task, rows in found.items()}
-    deliver(options, lambda name: render_by_task(answers, name))
+    deliver(options, lambda name: render_by_task(answers, name), what)
     return selection.status
 
 
@@ -83,6 +83,14 @@ def _by_task(
     for task, refusal in refusals.items():
         say(f"left out {task}: {refusal}")
     return found
+
+
+def _count(used: Sequence[Group], groups: Sequence[Group], benchmarks: Sequence[str] | None) -> str:
+    """How many models have a score that was used, and how many have none."""
+    scores = [scores_by_benchmark(group.runs, benchmarks) for group in used]
+    scored = {model for of_task in scores for by_model in of_task.values() for model in by_model}
+    models = {run.model for group in groups for run in group.runs}
+    return count(len(scored), "model", len(models - scored))
 
 
 def _figure(groups: Sequence[Group], benchmarks: Sequence[str] | None) -> "Figure":

@@ -5,7 +5,7 @@ import argparse
 from infocap_tasks.analysis.compare import explain
 from infocap_tasks.cli.commands import new_command
 from infocap_tasks.cli.options import add_pair, select_pair
-from infocap_tasks.cli.output import add_output, deliver, draws
+from infocap_tasks.cli.output import add_output, count, deliver, draw, draws
 from infocap_tasks.report.compare import comparison_answer
 from infocap_tasks.report.tables import RENDERERS
 
@@ -30,10 +30,10 @@ def run(options: argparse.Namespace) -> int:
     """Explain and print, and draw if asked; the exit status is 1 if a file was left out."""
     (a, b), status = select_pair(options)
     comparison = explain(a, b)
-    deliver(options, comparison_answer(a, b, comparison).render)
+    what = count(2, "model")
+    deliver(options, comparison_answer(a, b, comparison).render, what)
     if draws(options):
         from infocap_tasks.report.figures.explain import waterfall
-        from infocap_tasks.report.figures.style import save
 
-        save(waterfall(a, b, comparison), options.output)
+        draw(options, waterfall(a, b, comparison), what)
     return status

@@ -3,8 +3,16 @@
 import argparse
 
 from infocap_tasks.cli.commands import new_command
-from infocap_tasks.cli.options import add_results, say, select_runs
-from infocap_tasks.cli.output import FOLDER_FORMAT, add_output, chosen_format, deliver
+from infocap_tasks.cli.options import add_results, select_runs
+from infocap_tasks.cli.output import (
+    FOLDER_FORMAT,
+    add_output,
+    chosen_format,
+    count,
+    deliver,
+    say,
+    say_written,
+)
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.export import Evaluator, flat_rows, write_parquet, write_records
 from infocap_tasks.report.tables import as_csv
@@ -50,9 +58,13 @@ def run(options: argparse.Namespace) -> int:
         num_records, remarks = write_records(selection.runs, evaluator, options.output)
         for line in remarks:
             say(line)
-        print(f"{num_records} records in {options.output}")
-    elif name == "parquet":
-        write_parquet(flat_rows(selection.runs), options.output)
+        num_left_out = len(selection.runs) - num_records
+        say_written(options, count(num_records, "record", num_left_out))
+        return selection.status
+    rows = flat_rows(selection.runs)
+    if name == "parquet":
+        write_parquet(rows, options.output)
+        say_written(options, count(len(rows), "run"))
     else:
-        deliver(options, lambda _: as_csv(flat_rows(selection.runs)))
+        deliver(options, lambda _: as_csv(rows), count(len(rows), "run"))
     return selection.status

@@ -3,7 +3,8 @@
 import argparse
 
 from infocap_tasks.cli.options import add_trust_remote_code
-from infocap_tasks.cli.output import add_output, deliver
+from infocap_tasks.cli.output import add_output, count, deliver
+from infocap_tasks.report.tables import WIDE
 
 _DESCRIPTION = """\
 FLOPs to decode one token with a KV cache, averaged over the positions of a text of --context
@@ -34,7 +35,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--verify", action="store_true", help="print the second way and the difference too"
     )
     add_trust_remote_code(parser)
-    add_output(parser, ["table", "json", "csv"])
+    add_output(parser, ["table", WIDE, "json", "csv"])
     parser.set_defaults(run=run)
 
 
@@ -49,4 +50,5 @@ def run(options: argparse.Namespace) -> None:
     logging.set_verbosity_error()  # remarks on fields that do not bear on FLOPs
     models = [(m, Pretrained.from_file_or_id(m, options.trust_remote_code)) for m in options.models]
     counted = [(name, count_model(model, options.context)) for name, model in models]
-    deliver(options, lambda name: RENDERERS[name](counted, options.verify))
+    what = count(len(counted), "model")
+    deliver(options, lambda name: RENDERERS[name](counted, options.verify), what)

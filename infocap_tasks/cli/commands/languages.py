@@ -5,7 +5,7 @@ import argparse
 from infocap_tasks.analysis.languages import languages
 from infocap_tasks.cli.commands import new_command
 from infocap_tasks.cli.options import add_results, select_runs
-from infocap_tasks.cli.output import add_output, deliver, draws
+from infocap_tasks.cli.output import add_output, count, deliver, draw, draws
 from infocap_tasks.report.languages import languages_answer
 from infocap_tasks.report.tables import RENDERERS
 
@@ -42,10 +42,11 @@ def run(options: argparse.Namespace) -> int:
     """Measure and print, and draw if asked; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
     found = languages(selection.runs, options.baseline)
-    deliver(options, languages_answer(found).render)
+    num_left_out = len({run.model for run in selection.runs}) - len(found)
+    what = count(len(found), "model", num_left_out)
+    deliver(options, languages_answer(found).render, what)
     if draws(options):
         from infocap_tasks.report.figures.languages import ratios
-        from infocap_tasks.report.figures.style import save
 
-        save(ratios(found), options.output)
+        draw(options, ratios(found), what)
     return selection.status

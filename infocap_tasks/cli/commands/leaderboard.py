@@ -3,8 +3,8 @@
 import argparse
 
 from infocap_tasks.analysis.leaderboard import SORTABLE, boards
-from infocap_tasks.cli.options import add_results, say, select_runs
-from infocap_tasks.cli.output import add_output, deliver
+from infocap_tasks.cli.options import add_results, select_runs
+from infocap_tasks.cli.output import add_output, count, deliver, say
 from infocap_tasks.report.leaderboard import RENDERERS as TEXTS
 from infocap_tasks.report.page.render import page
 
@@ -55,5 +55,7 @@ def run(options: argparse.Namespace) -> int:
     for board in ranked:
         for line in board.remarks:
             say(line)
-    deliver(options, lambda name: RENDERERS[name](ranked))
+    num_kept_out = sum(len(board.kept_out) for board in ranked)
+    what = count(sum(len(board.rows) for board in ranked), "model", num_kept_out)
+    deliver(options, lambda name: RENDERERS[name](ranked), what)
     return selection.status

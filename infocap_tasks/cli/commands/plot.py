@@ -2,10 +2,9 @@
 
 import argparse
 
-from infocap_tasks.cli.options import add_results, say, select_runs
-from infocap_tasks.cli.output import add_output
+from infocap_tasks.cli.options import add_results, select_runs
+from infocap_tasks.cli.output import add_output, count, draw, say
 from infocap_tasks.report.figures.plots import FIGURES, plot
-from infocap_tasks.report.figures.style import save
 
 _DESCRIPTION = """\
   capacity    information capacity over FLOPs per token: a line for each series, 95 % intervals
@@ -35,7 +34,9 @@ def run(options: argparse.Namespace) -> int:
     """Draw and write the figure; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
     drawn = plot(options.figure, selection.runs)
-    save(drawn.figure, options.output)
     for remark in drawn.remarks:
         say(remark)
+    num_models = len({run.model for run in selection.runs})
+    num_left_out = len(drawn.left_out)
+    draw(options, drawn.figure, count(num_models - num_left_out, "model", num_left_out))
     return selection.status

@@ -7,7 +7,7 @@ from infocap_tasks.analysis.bias import by_series
 from infocap_tasks.analysis.predict import leave_one_out, predict_new, predict_others, survey
 from infocap_tasks.cli.commands import new_command
 from infocap_tasks.cli.options import add_results, add_trust_remote_code, comparing, select_runs
-from infocap_tasks.cli.output import add_output, deliver
+from infocap_tasks.cli.output import add_output, count, deliver
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.answer import Answer
 from infocap_tasks.report.predict import prediction_answer, survey_answer
@@ -15,8 +15,9 @@ from infocap_tasks.report.tables import RENDERERS
 from infocap_tasks.results.run import Run
 
 _DESCRIPTION = """\
-Predict the compression gain G and the code length H of the sizes of a series from one of them:
-G = IC_reference log2 N - b, H = C - G. Information capacity is the same at all sizes.
+Predict the compression gain G, the code length H and the bits per byte of the sizes of a series
+from one of them: G = IC_reference log2 N - b, H = C - G, bits per byte = 8 H / C. Information
+capacity is the same at all sizes.
 
 For several series, print a table of errors; its last rows cover only the sizes that every method
 predicts, so that the methods can be compared. For one series (--series NAME), predict every other
@@ -28,7 +29,8 @@ judge by its errors.
 
 The 95 % interval comes from the scatter of IC over the sizes that are not the target; with fewer
 than two of them, it covers only the documents of the reference, if the results hold them. The
-interval of H is C less that of G. --format json lists the error of every prediction.
+interval of H is C less that of G, and that of bits per byte follows from it. --format json lists
+the error of every prediction.
 """
 
 
@@ -65,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         )
     else:
         answer = survey_answer(survey(series))
-    deliver(options, answer.render)
+    deliver(options, answer.render, count(len(series), "series"))
     return selection.status
 
 

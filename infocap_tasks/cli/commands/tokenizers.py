@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infocap_tasks.cli.options import add_trust_remote_code
-from infocap_tasks.cli.output import add_output, deliver, draws
+from infocap_tasks.cli.output import add_output, count, deliver, draw, draws
+from infocap_tasks.corpora.languages import ENGLISH, LANGUAGES
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
+from infocap_tasks.report.tables import WIDE
 
 if TYPE_CHECKING:
     from infocap_tasks.corpora.corpus import Corpus
@@ -57,19 +59,6 @@ with `pip install "infocap-tasks[demo]"`, matplotlib for the heat map with
 """
 
 _PARALLEL = "parallel"
-_ENGLISH = "en"
-_LANGUAGES = {
-    _ENGLISH: "English",
-    "de": "German",
-    "fr": "French",
-    "es": "Spanish",
-    "ru": "Russian",
-    "ar": "Arabic",
-    "hi": "Hindi",
-    "zh": "Chinese",
-    "ja": "Japanese",
-    "ko": "Korean",
-}
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -93,7 +82,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--text_field", default="text", metavar="NAME", help="field of the text in a file"
     )
-    add_output(parser, ["table", "json", "csv"], chart="draws a heat map")
+    add_output(parser, ["table", WIDE, "json", "csv"], chart="draws a heat map")
     add_trust_remote_code(parser)
     parser.set_defaults(run=run)
 
@@ -108,7 +97,6 @@ def run(options: argparse.Namespace) -> None:
 
     from infocap_tasks.models.measure import measure
     from infocap_tasks.models.tokenizers import load
-    from infocap_tasks.report.figures import style
     from infocap_tasks.report.figures.tokenizers import heat_map
     from infocap_tasks.report.tokenizers import RENDERERS
 
@@ -121,9 +109,10 @@ def run(options: argparse.Namespace) -> None:
         for tokenizer in tokenizers
         for name, corpus in corpora.items()
     ]
+    what = count(len(tokenizers), "tokenizer")
     if draws(options):
-        style.save(heat_map(rows, _languages(corpora)), options.output)
-    deliver(options, lambda name: RENDERERS[name](rows))
+        draw(options, heat_map(rows, _languages(corpora)), what)
+    deliver(options, lambda name: RENDERERS[name](rows), what)
 
 
 def _open_corpora(names: Iterable[str], text_field: str) -> "dict[str, Corpus]":
@@ -143,16 +132,16 @@ def _open_corpora(names: Iterable[str], text_field: str) -> "dict[str, Corpus]":
 
 
 def _parallel_corpora() -> "dict[str, Corpus]":
-    """A corpus a language, in the order of ``_LANGUAGES``; what is no translation comes last."""
+    """A corpus a language, in the order of ``LANGUAGES``; what is no translation comes last."""
     from infocap_tasks.corpora.corpus import open_corpus
     from infocap_tasks.corpora.records import Packaged
 
     folder = task_configs_dir() / _PARALLEL
-    order = list(_LANGUAGES)
+    order = list(LANGUAGES)
     found = sorted(path.stem for path in folder.glob("*.jsonl"))
-    if _ENGLISH not in found:
+    if ENGLISH not in found:
         raise InfocapError(
-            f"--corpus {_PARALLEL}: {folder} has no {_ENGLISH}.jsonl; install the package again, "
+            f"--corpus {_PARALLEL}: {folder} has no {ENGLISH}.jsonl; install the package again, "
             "or give --corpus pydocs, pycode or a file"
         )
     stems = sorted(found, key=lambda stem: order.index(stem) if stem in order else len(order))
@@ -164,7 +153,7 @@ def _parallel_corpora() -> "dict[str, Corpus]":
 
 
 def _languages(corpora: Iterable[str]) -> Mapping[str, str]:
-    named = {f"{_PARALLEL}/{code}": language for code, language in _LANGUAGES.items()}
+    named = {f"{_PARALLEL}/{code}": language for code, language in LANGUAGES.items()}
     return {corpus: named[corpus] for corpus in corpora if corpus in named}
 
 

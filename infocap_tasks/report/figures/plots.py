@@ -22,27 +22,32 @@ if TYPE_CHECKING:
 
 
 class Plot(NamedTuple):
-    """A figure, and a line for each thing that it assumes or leaves out."""
+    """A figure, a line for each thing that it assumes or leaves out, and the models left out."""
 
     figure: "Figure"
     remarks: Sequence[str] = ()
+    left_out: Sequence[str] = ()
 
 
 def _capacity(runs: Sequence[Run]) -> Plot:
     board = _board(runs)
-    return Plot(capacity_figure(board), board.remarks)
+    return Plot(capacity_figure(board), board.remarks, _kept_out(board))
 
 
 def _frontier(runs: Sequence[Run]) -> Plot:
     board = _board(runs)
-    left_out = _left_out("models whose C and H are not known", frontier.left_out(board))
-    return Plot(frontier.frontier_figure(board), [*board.remarks, *left_out])
+    unknown = frontier.left_out(board)
+    said = _left_out("models whose C and H are not known", unknown)
+    left_out = [*unknown, *_kept_out(board)]
+    return Plot(frontier.frontier_figure(board), [*board.remarks, *said], left_out)
 
 
 def _series(runs: Sequence[Run]) -> Plot:
     board = _board(runs)
-    left_out = _left_out("series of one model", series.alone(board))
-    return Plot(series.series_figure(board), [*board.remarks, *left_out])
+    alone = series.alone(board)
+    left_out = [row.run.model for row in board.rows if row.run.series in alone]
+    remarks = [*board.remarks, *_left_out("series of one model", alone)]
+    return Plot(series.series_figure(board), remarks, [*left_out, *_kept_out(board)])
 
 
 def _flops(runs: Sequence[Run]) -> Plot:
@@ -53,8 +58,10 @@ def _flops(runs: Sequence[Run]) -> Plot:
 
 def _benchmarks(runs: Sequence[Run]) -> Plot:
     group = require_comparable(runs)
-    figure = benchmarks_figure(group.runs, scores_by_benchmark(group.runs))
-    return Plot(figure, group.remarks)
+    scores = scores_by_benchmark(group.runs)
+    drawn = {model for by_model in scores.values() for model in by_model}
+    left_out = [run.model for run in group.runs if run.model not in drawn]
+    return Plot(benchmarks_figure(group.runs, scores), group.remarks, left_out)
 
 
 FIGURES: Mapping[str, Callable[[Sequence[Run]], Plot]] = {
@@ -94,6 +101,10 @@ def plot(name: str, runs: Sequence[Run]) -> Plot:
 
 def _board(runs: Sequence[Run]) -> Board:
     return board_of(require_comparable(runs))
+
+
+def _kept_out(board: Board) -> list[str]:
+    return [run.model for run in board.kept_out]
 
 
 def _left_out(what: str, names: Sequence[str]) -> list[str]:
