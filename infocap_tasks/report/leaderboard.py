@@ -118,6 +118,7 @@ _FIRST = (
     "model",
     "rank",
     "information_capacity",
+    "lossy_share",
     "information_capacity_low",
     "rank_best",
     "bits_per_byte",
