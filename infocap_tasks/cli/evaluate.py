@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infocap_tasks.backend.processes import end_with_launcher
 from infocap_tasks.cli.flags import Given, refuse_missing_device, refuse_unusable_flags
 from infocap_tasks.cli.foreign_errors import worded
 from infocap_tasks.cli.plain_lines import plain_lines_in_logs
@@ -45,6 +46,7 @@ def evaluate(arguments: Sequence[str]) -> None:
         InfocapError: the flags, a task or the model cannot be used.
         SystemExit: the harness's parser refused the flags, or printed its help.
     """
+    end_with_launcher()
     options = None
     try:
         ours, theirs = _our_parser().parse_known_args(arguments)
