@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infocap_tasks.backend.processes import end_with_launcher
-from infocap_tasks.cli.flags import Given, refuse_missing_device, refuse_unusable_flags
+from infocap_tasks.cli.flags import (
+    Given,
+    refuse_missing_device,
+    refuse_unusable_answer_file,
+    refuse_unusable_flags,
+)
 from infocap_tasks.cli.foreign_errors import worded
 from infocap_tasks.cli.plain_lines import plain_lines_in_logs
 from infocap_tasks.errors import InfocapError
@@ -153,6 +158,7 @@ def complete(
     if given("use_cache"):
         # The harness's cache tells requests apart, but not models.
         options.use_cache = f"{given('use_cache')}_{_digest(options.model, options.model_args)}"
+        refuse_unusable_answer_file(options.use_cache)
     return options
 
 
@@ -252,7 +258,7 @@ def _check_tasks(options: argparse.Namespace, given: Given) -> None:
     refuse_unknown(_as_dict(given("metadata")), has_other_tasks)
     if not ours:
         return
-    _refuse_dummy(options.model)
+    _refuse_without_log_likelihoods(options.model)
     loads_model = options.model in _HF_MODELS or options.model in _OUR_BACKENDS
     refuse_contradictions(_as_dict(given("metadata")), options.model_args, loads_model)
     refuse_options({name: given(name) for name in _OPTIONS_TO_REFUSE})
@@ -279,7 +285,12 @@ _OPTIONS_TO_REFUSE = ("cache_requests", "apply_chat_template", "system_instructi
 Tasks = Mapping[str, "InformationCapacityTask"]
 
 
-def _refuse_dummy(model: str) -> None:
+def _refuse_without_log_likelihoods(model: str) -> None:
+    if "chat" in model:
+        raise InfocapError(
+            f"--model {model}: chat servers return no log-likelihoods of texts; take another "
+            "backend, such as local-completions on the same server"
+        )
     if model == "dummy":  # the harness's, which answers with random numbers
         raise InfocapError(
             "--model dummy: makes up its log-likelihoods, and has no information capacity; leave "
