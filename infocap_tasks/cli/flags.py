@@ -35,6 +35,7 @@ def refuse_unusable_flags(
     _refuse_missing_folders(folders)
     _refuse_unknown_model(model)
     _refuse_unusable_numbers(given, model_args)
+    _refuse_missing_api_packages(model)
     _refuse_missing_wandb(given("wandb_args"))
     if model_args:
         _refuse_unknown_backend(model_args.get("backend", "default"))
@@ -89,6 +90,15 @@ def _refuse_unusable_numbers(given: Given, model_args: Mapping[str, Any]) -> Non
         if isinstance(value, int) and value < least:
             shown = f"{name}{value}" if name.endswith("=") else f"{name} {value}"
             raise InfocapError(f"{shown}: give a number from {least}")
+
+
+def _refuse_missing_api_packages(model: str) -> None:
+    missing = [package for package in ("aiohttp", "tenacity") if find_spec(package) is None]
+    if "completions" in model and missing:  # the harness would end in a NameError
+        raise InfocapError(
+            f"--model {model}: needs the packages {', '.join(missing)}, which are not installed; "
+            'run `pip install "lm-eval[api]"`'
+        )
 
 
 def _refuse_missing_wandb(wandb_args: Any) -> None:
