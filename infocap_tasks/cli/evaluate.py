@@ -21,6 +21,7 @@ from infocap_tasks.cli.flags import (
     refuse_unusable_flags,
 )
 from infocap_tasks.cli.foreign_errors import worded
+from infocap_tasks.cli.gguf_file import with_gguf_file
 from infocap_tasks.cli.plain_lines import plain_lines_in_logs
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
@@ -170,7 +171,7 @@ def _model_args(model: str, given: Given, cache: str | None) -> dict[str, Any]:
     if model in _HF_MODELS:
         model_args = _HF_DEFAULTS | model_args
     if model in _HF_MODELS or model in _OUR_BACKENDS:
-        model_args = _with_gguf_file(model_args)
+        model_args = with_gguf_file(model_args)
         _require_model(model_args)
         refuse_missing_device(given("device") or model_args.get("device"))
     if not cache:
@@ -181,18 +182,6 @@ def _model_args(model: str, given: Given, cache: str | None) -> dict[str, Any]:
             "or use the harness's --use_cache"
         )
     return model_args | {"cache": cache}
-
-
-def _with_gguf_file(model_args: dict[str, Any]) -> dict[str, Any]:
-    """``pretrained=FILE.gguf`` as transformers wants it, which dequantises the file: said here."""
-    path = Path(str(model_args.get("pretrained", ""))).expanduser()
-    if path.suffix == ".gguf" and path.is_file():
-        model_args |= {"pretrained": str(path.absolute().parent), "gguf_file": path.name}
-    if name := model_args.get("gguf_file"):
-        given = model_args.get("dtype", "auto")
-        dtype = "float32" if given == "auto" else given  # a GGUF file names no dtype
-        print(f"infocap eval: {name}: weights are dequantised to {dtype}", file=sys.stderr)
-    return model_args
 
 
 def _metadata(options: argparse.Namespace, given: Given) -> dict[str, Any]:
