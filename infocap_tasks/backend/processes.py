@@ -1,11 +1,34 @@
-"""Processes that share one job: which of them this is, and what they tell one another."""
+"""Processes that share one job: which of them this is, what they tell one another, their end."""
 
+import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Thread
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def end_with_launcher() -> None:
+    """End this process soon after ``torchrun`` or ``accelerate launch``, if one started it.
+
+    A launcher that is killed (SIGKILL, out of memory) cannot end its processes, which would work
+    on and write results. One that is gone before this is called is not noticed; its processes
+    then wait for one another at an address where nobody answers, and write nothing.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # set for each process by both, and by nothing else
+        Thread(target=_end_after, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_after(parent: int) -> None:
+    """Look at the parent, not at a signal of its death: Linux ties that to one of its threads."""
+    while os.getppid() == parent:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    os._exit(1)  # no clean-up, which could wait for the other processes
 
 
 @dataclass(frozen=True)

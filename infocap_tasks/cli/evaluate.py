@@ -13,8 +13,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infocap_tasks.cli.flags import Given, refuse_missing_device, refuse_unusable_flags
+from infocap_tasks.backend.processes import end_with_launcher
+from infocap_tasks.cli.flags import (
+    Given,
+    refuse_missing_device,
+    refuse_unusable_answer_file,
+    refuse_unusable_flags,
+)
 from infocap_tasks.cli.foreign_errors import worded
+from infocap_tasks.cli.gguf_file import with_gguf_file
 from infocap_tasks.cli.plain_lines import plain_lines_in_logs
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
@@ -45,6 +52,7 @@ def evaluate(arguments: Sequence[str]) -> None:
         InfocapError: the flags, a task or the model cannot be used.
         SystemExit: the harness's parser refused the flags, or printed its help.
     """
+    end_with_launcher()
     options = None
     try:
         ours, theirs = _our_parser().parse_known_args(arguments)
@@ -151,6 +159,7 @@ def complete(
     if given("use_cache"):
         # The harness's cache tells requests apart, but not models.
         options.use_cache = f"{given('use_cache')}_{_digest(options.model, options.model_args)}"
+        refuse_unusable_answer_file(options.use_cache)
     return options
 
 
@@ -162,6 +171,7 @@ def _model_args(model: str, given: Given, cache: str | None) -> dict[str, Any]:
     if model in _HF_MODELS:
         model_args = _HF_DEFAULTS | model_args
     if model in _HF_MODELS or model in _OUR_BACKENDS:
+        model_args = with_gguf_file(model_args)
         _require_model(model_args)
         refuse_missing_device(given("device") or model_args.get("device"))
     if not cache:
@@ -250,7 +260,7 @@ def _check_tasks(options: argparse.Namespace, given: Given) -> None:
     refuse_unknown(_as_dict(given("metadata")), has_other_tasks)
     if not ours:
         return
-    _refuse_dummy(options.model)
+    _refuse_without_log_likelihoods(options.model)
     loads_model = options.model in _HF_MODELS or options.model in _OUR_BACKENDS
     refuse_contradictions(_as_dict(given("metadata")), options.model_args, loads_model)
     refuse_options({name: given(name) for name in _OPTIONS_TO_REFUSE})
@@ -277,7 +287,12 @@ _OPTIONS_TO_REFUSE = ("cache_requests", "apply_chat_template", "system_instructi
 Tasks = Mapping[str, "InformationCapacityTask"]
 
 
-def _refuse_dummy(model: str) -> None:
+def _refuse_without_log_likelihoods(model: str) -> None:
+    if "chat" in model:
+        raise InfocapError(
+            f"--model {model}: chat servers return no log-likelihoods of texts; take another "
+            "backend, such as local-completions on the same server"
+        )
     if model == "dummy":  # the harness's, which answers with random numbers
         raise InfocapError(
             "--model dummy: makes up its log-likelihoods, and has no information capacity; leave "

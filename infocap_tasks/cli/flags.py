@@ -2,7 +2,9 @@
 
 import math
 import re
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,8 +35,10 @@ def refuse_unusable_flags(
     _refuse_missing_folders(folders)
     _refuse_unknown_model(model)
     _refuse_unusable_numbers(given, model_args)
+    _refuse_missing_api_packages(model)
     _refuse_missing_wandb(given("wandb_args"))
     if model_args:
+        _refuse_unknown_backend(model_args.get("backend", "default"))
         _refuse_unknown_device(given("device") or model_args.get("device"))
     if isinstance(model_args.get("pretrained"), str):
         refuse_missing_model(model_args["pretrained"], model_args.get("gguf_file"))
@@ -88,11 +92,27 @@ def _refuse_unusable_numbers(given: Given, model_args: Mapping[str, Any]) -> Non
             raise InfocapError(f"{shown}: give a number from {least}")
 
 
+def _refuse_missing_api_packages(model: str) -> None:
+    missing = [package for package in ("aiohttp", "tenacity") if find_spec(package) is None]
+    if "completions" in model and missing:  # the harness would end in a NameError
+        raise InfocapError(
+            f"--model {model}: needs the packages {', '.join(missing)}, which are not installed; "
+            'run `pip install "lm-eval[api]"`'
+        )
+
+
 def _refuse_missing_wandb(wandb_args: Any) -> None:
     if wandb_args and find_spec("wandb") is None:  # the harness only logs it, and ends
         raise InfocapError(
             "--wandb_args: needs the package wandb, which is not installed; "
             "run `pip install wandb`, or leave it out"
+        )
+
+
+def _refuse_unknown_backend(backend: Any) -> None:
+    if backend not in ("default", "causal", "seq2seq"):
+        raise InfocapError(
+            f"--model_args backend={backend}: give default, causal or seq2seq, or leave it out"
         )
 
 
@@ -121,3 +141,20 @@ def refuse_missing_device(device: str | None) -> None:
             f"--device {device}: this machine has no such device; leave --device out to take the "
             "GPU if there is one, or give cpu"
         )
+
+
+def refuse_unusable_answer_file(path: str) -> None:
+    """Refuse a --use_cache that the harness could not write to; its thread would print a traceback.
+
+    Raises:
+        InfocapError: its folder cannot be made, or it is no database or cannot be written.
+    """
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(f"{path}_rank0.db", isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")  # asks for the right to write; closing undoes it
+    except (OSError, sqlite3.Error) as error:
+        raise InfocapError(
+            f"--use_cache {path}: cannot be opened or written ({error}); name a file in a folder "
+            "that exists and is writable"
+        ) from error

@@ -20,6 +20,7 @@ def worded(error: Exception, options: argparse.Namespace | None) -> InfocapError
     match error:
         case ImportError():
             package = f"the package {error.name}" if error.name else "a package"
+            said = " ".join(map(str, error.args))  # the harness raises some with two sentences
             return InfocapError(
                 f"{model}: needs {package}, which is not installed here ({said}); install it, or "
                 "leave out the flag or argument that needs it"

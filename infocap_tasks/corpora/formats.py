@@ -166,6 +166,12 @@ def _field(record: Mapping[str, Any], name: str, setting: str, origin: str) -> A
 # ---------------------------------------------------------------------- other forms
 
 
+# Texts are packed to a third, and the same text over and over, in a dictionary, to nothing: a file
+# of 500 bytes can hold 20 GB. A row counts for what reading it costs.
+_MAX_RATIO = 1000
+_ROW_BYTES = 64
+
+
 def _read_parquet(path: Path, fields: Fields) -> Iterator[Load]:
     """One text a row; only the columns that are needed are read."""
     wanted = [fields.text, *([fields.document_id] if fields.document_id else [])]
@@ -174,10 +180,18 @@ def _read_parquet(path: Path, fields: Fields) -> Iterator[Load]:
         names = dict.fromkeys(file.schema_arrow.names)
         for name, setting in zip(wanted, ("text_field", "corpus_id_field"), strict=False):
             _field(names, name, setting, shown(path))
+        unpacked, allowed = 0, max(MAX_TEXT_BYTES, _MAX_RATIO * path.stat().st_size)
         for number, batch in enumerate(file.iter_batches(1, columns=wanted), 1):
             origin = f"{shown(path)}: row {number}"
             (row,) = batch.to_pylist()
-            refuse_too_long(len(str(row[fields.text])), origin)
+            size = len(str(row[fields.text]))
+            refuse_too_long(size, origin)
+            unpacked += size + _ROW_BYTES
+            if unpacked > allowed:
+                raise InfocapError(
+                    f"{origin}: the file unpacks to more than {_MAX_RATIO} times its size, as no "
+                    "corpus does; give a file without texts that are repeated so often"
+                )
             yield partial(_text_of, row, origin, str(number), fields)
 
 

@@ -46,6 +46,11 @@ class Pretrained(NamedTuple):
             model = str(path.parent)  # beside it may stand the code that it names
         return cls(model, trust_remote_code=trust_remote_code)
 
+    @property
+    def name(self) -> str:
+        """Folder, hub id or GGUF file, for messages."""
+        return str(Path(self.path, self.gguf_file)) if self.gguf_file else self.path
+
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments for ``from_pretrained``, without those that are at their default."""
         given: dict[str, Any] = {
@@ -71,7 +76,7 @@ def load_config(model: Pretrained) -> PretrainedConfig:
         config = AutoConfig.from_pretrained(model.path, **model.arguments())
         missing = [] if model.gguf_file else _fields_left_to_defaults(model, config)
     except Exception as error:  # transformers raises whatever its readers raise
-        raise InfocapError(f"no config for model {model.path}: {one_line(error)}") from error
+        raise InfocapError(f"no config for model {model.name}: {one_line(error)}") from error
     if missing:
         raise InfocapError(
             f"no config for model {model.path}: it does not say {', '.join(missing)}, which "
@@ -117,7 +122,7 @@ def load_tokenizer(
     try:
         return AutoTokenizer.from_pretrained(model.path, **arguments)
     except Exception as error:
-        raise InfocapError(f"no tokenizer for model {model.path}: {one_line(error)}") from error
+        raise InfocapError(f"no tokenizer for model {model.name}: {one_line(error)}") from error
 
 
 def require_offsets(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:

@@ -11,6 +11,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 from helpers.models import byte_tokenizer, save_llama, write_jsonl
 
@@ -151,6 +152,30 @@ def test_two_processes_score_each_text_once(setting, unbroken, tmp_path):
     files = list(cache.glob("*.sqlite"))
     assert len(files) == 2
     assert answers_in(cache) == NUM_TEXTS  # none was computed by both
+
+
+def test_processes_end_with_a_launcher_that_is_killed(setting, tmp_path):
+    """Far before they would be through: what they scored when it was killed tells how far."""
+    num_texts = 5_000
+    write_jsonl(setting / "long.jsonl", [{"text": f"Text {n}, " * 8} for n in range(num_texts)])
+    cache = tmp_path / "cache"
+    arguments = command(setting, tmp_path / "killed", "--cache", str(cache), corpus="long.jsonl")
+    launcher = subprocess.Popen(
+        [*torchrun("--nproc_per_node", "2", "--master_port", str(free_port())), *arguments],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(),
+    )  # fmt: skip
+    while answers_in(cache) < 5 and launcher.poll() is None:
+        time.sleep(0.02)
+    workers = psutil.Process(launcher.pid).children(recursive=True)
+    assert len(workers) == 2
+    launcher.send_signal(signal.SIGKILL)
+    launcher.wait()
+    _, alive = psutil.wait_procs(workers, timeout=120)
+    for worker in alive:
+        worker.kill()
+    assert not alive
+    assert 5 <= answers_in(cache) < num_texts / 2
+    assert not [*(tmp_path / "killed").rglob("*.json*")]
 
 
 def test_two_nodes_score_fewer_texts_than_processes(setting, tmp_path):

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import deque
 
 import pyarrow
 import pyarrow.parquet
@@ -302,3 +303,15 @@ def test_a_cyclic_link_is_followed_once(tmp_path):
     (elsewhere / "c.txt").write_text("another text")
     (tmp_path / "c").symlink_to(elsewhere)
     assert [text.document_id for text in read(tmp_path)] == ["b/A.TXT", "c/c.txt"]
+
+
+def test_a_parquet_bomb_is_refused_at_a_share_of_its_texts(tmp_path):
+    path = tmp_path / "bomb.parquet"
+    many = pyarrow.array([0] * 300)
+    same = pyarrow.DictionaryArray.from_arrays(many, pyarrow.array(["x" * 2**20]))
+    pyarrow.parquet.write_table(pyarrow.table({"text": same}), path)
+    assert path.stat().st_size < 10_000
+    texts = read_texts(path, Fields())
+    assert all(next(texts) for _ in range(100))
+    with pytest.raises(InfocapError, match="unpacks to more than 1000 times its size"):
+        deque(texts, maxlen=0)
