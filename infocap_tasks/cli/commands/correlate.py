@@ -43,11 +43,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Correlate and print, and draw if asked; the exit status is 1 if a file was left out."""
     selection = select_runs(options)
-    runs = comparing(selection.runs).runs
+    group = comparing(selection.runs)
+    runs = group.runs
     found = correlate(runs, options.benchmarks)
     if draws(options):
         with style.drawing():
-            figure = benchmarks_figure(runs, scores_by_benchmark(runs, options.benchmarks))
+            figure = benchmarks_figure(group, scores_by_benchmark(runs, options.benchmarks))
             style.save(figure, options.output)
     deliver(options, correlation_answer(found).render)
     return selection.status

@@ -13,6 +13,7 @@ from infocap_tasks.report.figures import frontier, series
 from infocap_tasks.report.figures.benchmarks import benchmarks_figure
 from infocap_tasks.report.figures.capacity import capacity_figure
 from infocap_tasks.report.figures.flops import Counted, flops_figure
+from infocap_tasks.report.figures.style import caption
 from infocap_tasks.results.run import Run
 
 if TYPE_CHECKING:
@@ -46,12 +47,19 @@ def _series(runs: Sequence[Run]) -> Plot:
 def _flops(runs: Sequence[Run]) -> Plot:
     # FLOPs are those of each model by itself, whatever it was scored on.
     counted = [Counted(r.model, r.flops_per_token, r.provenance.flop_breakdown) for r in runs]
-    return Plot(flops_figure(counted))
+    figure = flops_figure(counted)
+    lengths = ", ".join(f"{length:,}" for length in sorted({run.max_tokens for run in runs}))
+    caption(
+        figure,
+        f"FLOPs to decode a token, mean over the positions 1 to L = {lengths}",
+        "No text and no b is in them",
+    )
+    return Plot(figure)
 
 
 def _benchmarks(runs: Sequence[Run]) -> Plot:
     group = require_comparable(runs)
-    figure = benchmarks_figure(group.runs, scores_by_benchmark(group.runs))
+    figure = benchmarks_figure(group, scores_by_benchmark(group.runs))
     return Plot(figure, group.remarks)
 
 
