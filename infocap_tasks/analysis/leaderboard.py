@@ -56,6 +56,7 @@ class Board(NamedTuple):
         benchmarks: names of those found beside the runs.
         sort: one of ``SORTABLE``.
         kept_out: runs of the group that are not ranked, since their tokenizers lose text.
+        num_cut: how many ranked rows ``top`` took away.
     """
 
     group: Group
@@ -63,6 +64,7 @@ class Board(NamedTuple):
     benchmarks: list[str]
     sort: str
     kept_out: Sequence[Run] = ()
+    num_cut: int = 0
 
     @property
     def shared(self) -> Comparable:
@@ -75,7 +77,15 @@ class Board(NamedTuple):
         num_texts = min((count_texts(row.run) for row in self.rows if row.interval), default=None)
         few = None if num_texts is None else few_texts_remark(num_texts)
         lossy = [self.lossy_remark] if self.kept_out else []
-        return [*self.group.remarks, *lossy, *([few] if few else [])]
+        cut = [self.cut_remark] if self.num_cut else []
+        return [*self.group.remarks, *lossy, *([few] if few else []), *cut]
+
+    @property
+    def cut_remark(self) -> str:
+        """How many rows were taken away; empty if none were."""
+        if not self.num_cut:
+            return ""
+        return f"the first {len(self.rows)} of {len(self.rows) + self.num_cut} models are shown"
 
     @property
     def lossy_remark(self) -> str:
@@ -136,6 +146,14 @@ def board_of(
     return Board(
         replace(group, runs=ranked), _sorted(_ranked(ranked), sort), benchmarks, sort, lossy
     )
+
+
+def top(board: Board, count: int) -> Board:
+    """The board with its first ``count`` rows, whose ranks stay those among all models."""
+    rows = board.rows[:count]
+    held = [row.run for row in rows]
+    group = replace(board.group, runs=[run for run in board.group.runs if run in held])
+    return board._replace(group=group, rows=rows, num_cut=len(board.rows) - len(rows))
 
 
 def _ranked(runs: Sequence[Run]) -> list[Row]:

@@ -85,6 +85,22 @@ def add_pair(parser: argparse.ArgumentParser) -> None:
     add_choice(parser)
 
 
+def add_top(parser: argparse.ArgumentParser, what: str) -> None:
+    """--top N."""
+    parser.add_argument("--top", type=_positive, metavar="N", help=what)
+
+
+def add_title(parser: argparse.ArgumentParser, what: str) -> None:
+    """--title TEXT."""
+    parser.add_argument("--title", metavar="TEXT", help=what)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: is no number of 1 or more; give one, such as 10")
+    return int(text)
+
+
 def add_trust_remote_code(parser: argparse.ArgumentParser) -> None:
     """--trust_remote_code, for the commands that read a config or a tokenizer."""
     parser.add_argument(

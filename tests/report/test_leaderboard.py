@@ -1,9 +1,11 @@
 import json
 import re
 
+import pytest
 from helpers.made_up import documents, run_of
 
 from infocap_tasks.analysis.leaderboard import boards
+from infocap_tasks.cli.main import main
 from infocap_tasks.report.leaderboard import as_csv, as_json, as_markdown, as_table, known_columns
 from infocap_tasks.report.page.render import page
 from infocap_tasks.results.published import published_runs
@@ -55,3 +57,40 @@ def test_values_read_off_a_figure_are_marked():
     assert "information_capacity_margin" in as_csv([board])
     (own,) = boards([run_of("m", documents([300.0]))])
     assert "*" not in as_table([own])
+
+
+def test_top_keeps_the_first_rows_with_their_ranks_among_all(capsys):
+    command = ["leaderboard", "--published", "--sort", "flops_per_token", "--format", "json"]
+    assert main(command) == 0
+    (every,) = json.loads(capsys.readouterr().out)
+    assert main([*command, "--top", "3"]) == 0
+    printed = capsys.readouterr()
+    (cut,) = json.loads(printed.out)
+    assert cut["rows"] == every["rows"][:3]
+    assert [row["rank"] for row in cut["rows"]] != [1, 2, 3]
+    assert "infocap: the first 3 of 39 models are shown" in printed.err.splitlines()
+
+
+def test_the_page_has_the_title_and_says_that_it_was_cut(tmp_path):
+    path = tmp_path / "page.html"
+    command = ["leaderboard", "--published", "--top", "3", "--title", "Ours <&> theirs"]
+    assert main([*command, "-o", str(path)]) == 0
+    text = path.read_text("utf-8")
+    assert "<title>Ours &lt;&amp;&gt; theirs</title>" in text
+    assert "<h1>Ours &lt;&amp;&gt; theirs</h1>" in text
+    assert text.count('<th scope="row"') == 3
+    assert "the first 3 of 39 models are shown." in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--title", "T"], "--title T: only the page has one"),
+        (["--top", "0"], "0: is no number of 1 or more"),
+        (["--top", "many"], "many: is no number of 1 or more"),
+    ],
+)
+def test_what_cannot_be_titled_or_cut_is_refused_in_one_line(capsys, flags, complaint):
+    assert main(["leaderboard", "--published", *flags]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert complaint in line

@@ -1,10 +1,10 @@
 """The page in a real browser: sorting, searching, hovering, and names that contain markup."""
 
 import re
-import shutil
 import sys
 
 import pytest
+from helpers.browser import until
 from helpers.made_up import documents, run_of
 
 from infocap_tasks.analysis.leaderboard import boards
@@ -15,7 +15,6 @@ from infocap_tasks.results.published import published_runs
 
 NASTY = "</script><img src=x onerror=window.hacked=1>\"'&\u2028"
 BITS = [300.0, 320.0, 280.0, 310.0]
-LOOK_FOR = ("chromium", "chromium-browser", "google-chrome")
 
 
 def test_the_page_loads_nothing_and_is_always_the_same():
@@ -57,7 +56,7 @@ def test_captions_say_what_is_left_out():
     text = page(boards(published_runs()))
     assert "32 models without known C and H left out." in text
     assert text.count("*</td>") == 32
-    assert "* read off a figure, good to 5e-05." in text
+    assert "* read off a figure, good to 5e-05; hollow in the chart." in text
     assert "The interval of 39 models is not known." in text
 
 
@@ -69,55 +68,6 @@ def test_without_vl_convert_the_error_says_what_to_install(monkeypatch):
 
 
 # ------------------------------------------------------------------ in Chromium
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    binary = next(filter(None, map(shutil.which, LOOK_FOR)), None)
-    driver = shutil.which("chromedriver")
-    if not binary or not driver:
-        pytest.skip("no chromium with chromedriver found; apt-get install chromium chromium-driver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for flag in (
-        "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
-        "disable-background-networking", "disable-component-update", "disable-sync",
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}", "window-size=1280,1000",
-    ):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield chrome
-    chrome.quit()
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """Open a page of these runs; at the end the console must have stayed empty."""
-
-    def open_page(runs, **emulated):
-        path = tmp_path / "page.html"
-        sort = emulated.get("sort", "information_capacity")
-        path.write_text(page(boards(runs, sort)), encoding="utf-8")
-        features = [{"name": "prefers-color-scheme", "value": emulated.get("scheme", "light")}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        width = emulated.get("width", 1280)
-        size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 600}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        browser.get(path.as_uri())
-        until(browser, "return document.querySelectorAll('.chart .mark-symbol path').length > 0")
-        return browser
-
-    yield open_page
-    assert browser.get_log("browser") == []
-
-
-def until(browser, script):
-    from selenium.webdriver.support.wait import WebDriverWait
-
-    return WebDriverWait(browser, 20).until(lambda _: browser.execute_script(script))
 
 
 def models(browser):
@@ -138,6 +88,18 @@ def drawn(browser, chart):
     return browser.execute_script(
         f"return document.querySelectorAll('[data-chart={chart}] .points_marks path').length"
     )
+
+
+def hover(browser, element):
+    """Move the mouse there once scrolling has ended, which hides what is shown for the mouse."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    browser.execute_async_script(
+        "arguments[0].scrollIntoView({block: 'center'});"
+        "requestAnimationFrame(() => requestAnimationFrame(arguments[1]))",
+        element,
+    )
+    ActionChains(browser).move_to_element(element).perform()
 
 
 def test_headers_sort_by_value_both_ways_with_unknown_values_last(opened):
@@ -201,18 +163,16 @@ def test_search_and_series_filter_table_and_charts_alike(opened):
     click(browser, "document.querySelector('.series input[value=\"Llama-3\"]')")
     assert len(models(browser)) == 35
     count = browser.find_element("css selector", ".count")
-    assert (count.text, count.get_attribute("role")) == ("35 of 39 models shown", "status")
+    assert (count.text, count.get_attribute("role")) == ("35 of 39 models match", "status")
     click(browser, "document.querySelector('.all')")
     assert len(models(browser)) == 39
 
 
 def test_hovering_over_a_point_shows_its_row(opened):
-    from selenium.webdriver.common.action_chains import ActionChains
-
     browser = opened(published_runs())
     points = browser.find_elements("css selector", "[data-chart=capacity] .points_marks path")
     assert not browser.find_element("id", "tooltip").is_displayed()
-    ActionChains(browser).move_to_element(points[0]).perform()
+    hover(browser, points[0])
     until(browser, "return !document.getElementById('tooltip').hidden")
     text = browser.find_element("id", "tooltip").text
     assert text.splitlines()[:5] == ["GLM-4.5-Air-Base-106B-A12B", "Rank", "1", "IC", "0.2422"]
@@ -221,39 +181,15 @@ def test_hovering_over_a_point_shows_its_row(opened):
 
 
 def test_a_name_with_markup_is_shown_as_text(opened):
-    from selenium.webdriver.common.action_chains import ActionChains
-
     run = run_of(NASTY, documents(BITS), series=NASTY, corpus=NASTY, benchmarks={NASTY: 0.5})
     browser = opened([run])
     assert models(browser) == [NASTY]
     (point,) = browser.find_elements("css selector", "[data-chart=capacity] .points_marks path")
-    ActionChains(browser).move_to_element(point).perform()
+    hover(browser, point)
     until(browser, "return !document.getElementById('tooltip').hidden")
     assert "onerror" in browser.find_element("id", "tooltip").text
     assert browser.execute_script("return window.hacked") is None
     assert browser.execute_script("return document.querySelectorAll('img').length") == 0
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_enough_contrast_in_both_schemes(opened, scheme):
-    browser = opened(published_runs(), scheme=scheme)
-    for selector in ("body", "td", "thead button", ".terms", "figcaption", ".chart text"):
-        ratio = browser.execute_script(CONTRAST, selector)
-        assert ratio > 4.5, (selector, ratio)
-
-
-CONTRAST = """
-const light = (colour) => {
-  const part = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  const [r, g, b] = colour.match(/\\d+/g).map(Number).map(part);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
-};
-const element = document.querySelector(arguments[0]);
-const style = getComputedStyle(element);
-const ink = light(element.closest("svg") ? style.fill : style.color);
-const paper = light(getComputedStyle(document.documentElement).backgroundColor);
-return Math.max(ink, paper) / Math.min(ink, paper);
-"""  # noqa: E501
 
 
 def test_on_a_phone_the_table_scrolls_and_the_page_does_not(opened):
@@ -278,7 +214,7 @@ def test_controls_headers_charts_and_tables_have_names(opened):
         return {
           controls: [...document.querySelectorAll("input, button")].filter((e) => !named(e)).length,
           headers: document.querySelectorAll("th:not([scope])").length,
-          charts: document.querySelectorAll("figure:not(:has([role=img][aria-label]))").length,
+          charts: document.querySelectorAll("figure:not(:has([tabindex][aria-label]))").length,
           tables: [...document.querySelectorAll("table")].filter((e) => !e.caption).length,
           ids: document.querySelectorAll("[id]").length
             - new Set([...document.querySelectorAll("[id]")].map((e) => e.id)).size,

@@ -100,4 +100,4 @@ def _figure(groups: Sequence[Group], benchmarks: Sequence[str] | None) -> "Figur
             say(f"drawn: {MOST_PANELS} of {len(panels)} panels; choose with --task or --benchmarks")
         return panels_figure(panels[:MOST_PANELS])
     (group,) = groups
-    return benchmarks_figure(group.runs, scores_by_benchmark(group.runs, benchmarks))
+    return benchmarks_figure(group, scores_by_benchmark(group.runs, benchmarks))

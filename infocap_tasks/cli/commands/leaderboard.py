@@ -2,9 +2,10 @@
 
 import argparse
 
-from infocap_tasks.analysis.leaderboard import SORTABLE, boards
-from infocap_tasks.cli.options import add_results, select_runs
-from infocap_tasks.cli.output import add_output, count, deliver, say
+from infocap_tasks.analysis.leaderboard import SORTABLE, boards, top
+from infocap_tasks.cli.options import add_results, add_title, add_top, select_runs
+from infocap_tasks.cli.output import add_output, chosen_format, count, deliver, say
+from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.leaderboard import RENDERERS as TEXTS
 from infocap_tasks.report.page.render import page
 
@@ -21,7 +22,8 @@ by the unweighted mean over all of them.
 --format html is one page that works offline: a table that sorts and filters, and two charts.
 """
 
-RENDERERS = {**TEXTS, "html": page}
+PAGE = "html"
+FORMATS = [*TEXTS, PAGE]
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -44,18 +46,34 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         action="store_true",
         help="rank runs whose tokenizers lose text too (lower case, unknown words)",
     )
-    add_output(parser, list(RENDERERS))
+    add_top(parser, "only the first N rows of each table, with their ranks among all")
+    add_title(parser, "heading of the page (--format html)")
+    add_output(parser, FORMATS)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rank, then print or write; the exit status is 1 if a file was left out."""
+    """Rank, then print or write; the exit status is 1 if a file was left out.
+
+    Raises:
+        InfocapError: --title is given, and what is written has no heading.
+    """
+    if options.title and chosen_format(options) != PAGE:
+        raise InfocapError(
+            f"--title {options.title}: only the page has one; add -o FILE.html or --format html"
+        )
     selection = select_runs(options)
     ranked = boards(selection.runs, options.sort, options.include_lossy)
+    if options.top:
+        ranked = [top(board, options.top) for board in ranked]
     for board in ranked:
         for line in board.remarks:
             say(line)
     num_kept_out = sum(len(board.kept_out) for board in ranked)
     what = count(sum(len(board.rows) for board in ranked), "model", num_kept_out)
-    deliver(options, lambda name: RENDERERS[name](ranked), what)
+    deliver(
+        options,
+        lambda name: page(ranked, options.title) if name == PAGE else TEXTS[name](ranked),
+        what,
+    )
     return selection.status

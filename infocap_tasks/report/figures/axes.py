@@ -1,8 +1,10 @@
 """What the axes of figures share: size, names, spines and the scale of FLOPs."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from infocap_tasks.report.looks import GRID, LINE
+from infocap_tasks.report.looks import GRID, LINE, Look
+from infocap_tasks.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +21,42 @@ def clean_axes(axes: "Axes", x: str = "", y: str = "") -> None:
     axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=SMALL, color=LINE, length=3)
+
+
+def mark_runs(
+    axes: "Axes",
+    runs: Sequence[Run],
+    xs: Sequence[float],
+    ys: Sequence[float],
+    look: Look,
+    size: float,
+) -> None:
+    """A mark for each run, hollow where its information capacity was read off a figure."""
+    for is_hollow, face in ((False, look.colour), (True, "white")):
+        chosen = [i for i, run in enumerate(runs) if is_read_off(run) == is_hollow]
+        if not chosen:
+            continue
+        axes.plot(
+            [xs[index] for index in chosen],
+            [ys[index] for index in chosen],
+            linestyle="None",
+            marker=look.marker,
+            markersize=size,
+            markeredgewidth=0.9,
+            color=look.colour,
+            markerfacecolor=face,
+        )
+
+
+def is_read_off(run: Run) -> bool:
+    """Whether the information capacity of a run was read off a figure."""
+    return run.information_capacity_margin is not None
+
+
+def hollow_remark(runs: Sequence[Run]) -> str:
+    """What hollow marks mean, without a full stop; empty if there are none."""
+    margins = [run.information_capacity_margin for run in runs if is_read_off(run)]
+    return f"Hollow: read off a figure, good to {max(filter(None, margins)):.0e}" if margins else ""
 
 
 def log_flops(axes: "Axes") -> None:

@@ -4,9 +4,15 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from infocap_tasks.analysis.leaderboard import Board, Row
-from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean_axes, log_flops
+from infocap_tasks.report.figures.axes import (
+    WIDTH_INCHES,
+    clean_axes,
+    hollow_remark,
+    log_flops,
+    mark_runs,
+)
 from infocap_tasks.report.figures.labels import Label, place_labels
-from infocap_tasks.report.figures.style import drawing, new_figure
+from infocap_tasks.report.figures.style import caption, drawing, new_figure
 from infocap_tasks.report.looks import Look, looks
 
 if TYPE_CHECKING:
@@ -24,9 +30,12 @@ def capacity_figure(board: Board) -> "Figure":
     for name, rows in series.items():
         draw_line(axes, rows, look[name])
     axes.margins(x=0.1, y=0.06)
-    clean_axes(axes, "FLOPs per token", "Information capacity")
+    clean_axes(axes, "FLOPs per token (logarithmic)", "Information capacity (higher is better)")
     log_flops(axes)
     place_labels(axes, [_label(name, rows[-1], look[name]) for name, rows in series.items()])
+    runs = [row.run for row in board.rows]
+    intervals = "Vertical lines: 95 % intervals" if any(row.interval for row in board.rows) else ""
+    caption(figure, str(board.shared), intervals, hollow_remark(runs))
     return figure
 
 
@@ -44,7 +53,8 @@ def draw_line(axes: "Axes", rows: list[Row], look: Look) -> None:
     """A line through the models of a series, with their intervals."""
     x = [row.run.flops_per_token for row in rows]
     y = [row.run.information_capacity for row in rows]
-    axes.plot(x, y, marker=look.marker, markersize=4.5, linewidth=1.2, color=look.colour)
+    axes.plot(x, y, linewidth=1.2, color=look.colour)
+    mark_runs(axes, [row.run for row in rows], x, y, look, 4.5)
     intervals = [(row.run.flops_per_token, *row.interval) for row in rows if row.interval]
     if intervals:
         x_known, low, high = zip(*intervals, strict=True)

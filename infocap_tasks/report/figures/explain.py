@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infocap_tasks.analysis.compare import Comparison, Part
-from infocap_tasks.report.figures.axes import clean_axes
-from infocap_tasks.report.figures.style import drawing, new_figure
+from infocap_tasks.report.figures.axes import clean_axes, is_read_off
+from infocap_tasks.report.figures.style import caption, drawing, new_figure
 from infocap_tasks.report.looks import COLOURS, INK, LINE, SOFT_INK
 from infocap_tasks.results.run import Run
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TOTAL, _UP, _DOWN = SOFT_INK, COLOURS[0], COLOURS[1]
 _BAR_WIDTH = 0.6
+_READ_OFF = "*"
 
 
 @drawing()
@@ -24,20 +25,37 @@ def waterfall(a: Run, b: Run, comparison: Comparison) -> "Figure":
     last = len(parts) + 1
     figure = new_figure(5.5, 3.4)
     axes = figure.add_subplot()
-    clean_axes(axes, y="information capacity")
+    clean_axes(axes, y="Information capacity (higher is better)")
     axes.bar(0, comparison.capacity_b, color=_TOTAL, width=_BAR_WIDTH)
     level = _draw_parts(axes, parts, comparison.capacity_b)
     _connect(axes, last, level)
     axes.bar(last, comparison.capacity_a, color=_TOTAL, width=_BAR_WIDTH)
     axes.axhline(0, color=LINE, linewidth=0.8)
     labels = [
-        f"{_two_lines(b.model)}\n{comparison.capacity_b:.4f}",
+        _total(b, comparison.capacity_b),
         *(f"{part.source}\n{part.information_capacity:+.4f}" for part in parts),
-        f"{_two_lines(a.model)}\n{comparison.capacity_a:.4f}",
+        _total(a, comparison.capacity_a),
     ]
     axes.set_xticks(range(len(labels)), labels)
     axes.margins(y=0.12)
+    caption(figure, *_sentences(a, b))
     return figure
+
+
+def _total(run: Run, capacity: float) -> str:
+    mark = _READ_OFF if is_read_off(run) else ""
+    return f"{_two_lines(run.model)}\n{capacity:.4f}{mark}"
+
+
+def _sentences(a: Run, b: Run) -> list[str]:
+    """What the runs share, and what the mark means."""
+    biases = " and ".join(f"{run.bias_bits_per_token:g}" for run in (a, b))
+    same = a.bias_bits_per_token == b.bias_bits_per_token
+    terms = f"{a.corpus}, task {a.task}, regime {a.regime}, L = {a.max_tokens} tokens, b = "
+    terms += f"{a.bias_bits_per_token:g} bits per token" if same else f"{biases} bits per token"
+    margins = [run.information_capacity_margin or 0.0 for run in (a, b) if is_read_off(run)]
+    read_off = f"{_READ_OFF} read off a figure, good to {max(margins):.0e}" if margins else ""
+    return [terms, read_off]
 
 
 def _draw_parts(axes: "Axes", parts: Sequence[Part], level: float) -> float:

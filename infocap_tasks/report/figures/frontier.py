@@ -8,7 +8,7 @@ from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean_axes, log_flops
 from infocap_tasks.report.figures.capacity import rows_by_series
 from infocap_tasks.report.figures.labels import Label, place_labels
-from infocap_tasks.report.figures.style import drawing, new_figure
+from infocap_tasks.report.figures.style import caption, drawing, new_figure
 from infocap_tasks.report.looks import SOFT_INK, Look, looks
 
 if TYPE_CHECKING:
@@ -42,10 +42,11 @@ def frontier_figure(board: Board) -> "Figure":
     draw_points(axes, points, frontier, look)
     axes.legend(loc="upper right", frameon=False, fontsize=8)
     axes.margins(x=0.15, y=0.12)
-    clean_axes(axes, "FLOPs per byte", "Bits per byte")
+    clean_axes(axes, "FLOPs per byte (logarithmic)", "Bits per byte (lower is better)")
     log_flops(axes)
     named = points if len(points) <= _MOST_LABELS else frontier
     place_labels(axes, [Label(x, y, model, look[series].colour) for x, y, model, series in named])
+    caption(figure, str(board.shared), "Neither axis holds b", "Lower left is better")
     return figure
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from infocap_tasks.analysis.languages import Languages
 from infocap_tasks.report.figures.axes import SMALL, clean_axes
-from infocap_tasks.report.figures.style import drawing, new_figure
+from infocap_tasks.report.figures.style import caption, drawing, new_figure
 from infocap_tasks.report.looks import LINE, look
 
 if TYPE_CHECKING:
@@ -33,6 +33,13 @@ def ratios(models: Sequence[Languages]) -> "Figure":
     first, last = panels[0, 0], panels[-1, 0]
     first.legend(fontsize=SMALL, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1.12))
     last.set_xlabel(f"relative to {models[0].languages[0].language}, 95 % intervals over passages")
+    is_parallel = all(model.is_parallel for model in models)
+    caption(
+        figure,
+        "The same passages in each language" if is_parallel else "Not the same passages",
+        "Fewer is better",
+        "No b is in them",
+    )
     return figure
 
 

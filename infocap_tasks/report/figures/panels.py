@@ -93,7 +93,7 @@ def capacity_panels(groups: Iterable[Group]) -> list[Panel]:
     def draw(board: Board, axes: "Axes", look: Looks) -> None:
         for name, rows in rows_by_series(board).items():
             draw_line(axes, rows, look[name])
-        clean_axes(axes, "FLOPs per token", "Information capacity")
+        clean_axes(axes, "FLOPs per token (log)", "Information capacity")
         _few_ticks(axes)
 
     return [_of_board(board_of(group), draw) for group in groups]
@@ -106,7 +106,7 @@ def frontier_panels(groups: Iterable[Group]) -> list[Panel]:
         points = points_of(board)
         frontier = pareto_frontier(points, lambda point: point[0], lambda point: point[1])
         draw_points(axes, points, frontier, look)
-        clean_axes(axes, "FLOPs per byte", "Bits per byte")
+        clean_axes(axes, "FLOPs per byte (log)", "Bits per byte")
         _few_ticks(axes)
 
     return [_of_board(board, draw) for board in map(board_of, groups) if points_of(board)]
@@ -120,7 +120,7 @@ def series_panels(groups: Iterable[Group]) -> list[Panel]:
         for name, rows in rows_by_series(board).items():
             if len(rows) > 1:
                 draw_relative(axes, rows, look[name])
-        clean_axes(axes, "FLOPs per token", "IC, % from series’ mean")
+        clean_axes(axes, "FLOPs per token (log)", "IC, % from series’ mean")
         _few_ticks(axes)
 
     boards = [board_of(group) for group in groups]

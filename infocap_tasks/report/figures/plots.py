@@ -11,10 +11,12 @@ from infocap_tasks.analysis.comparable import comparable_by_task, require_compar
 from infocap_tasks.analysis.correlate import scores_by_benchmark
 from infocap_tasks.analysis.leaderboard import Board, board_of
 from infocap_tasks.report.figures import frontier, series
+from infocap_tasks.report.figures.axes import hollow_remark
 from infocap_tasks.report.figures.benchmarks import benchmarks_figure
 from infocap_tasks.report.figures.capacity import capacity_figure
 from infocap_tasks.report.figures.flops import Counted, flops_figure
 from infocap_tasks.report.figures.panels import MOST_PANELS, PANELS, panels_figure
+from infocap_tasks.report.figures.style import caption
 from infocap_tasks.results.run import Run
 
 if TYPE_CHECKING:
@@ -53,7 +55,14 @@ def _series(runs: Sequence[Run]) -> Plot:
 def _flops(runs: Sequence[Run]) -> Plot:
     # FLOPs are those of each model by itself, whatever it was scored on.
     counted = [Counted(r.model, r.flops_per_token, r.provenance.flop_breakdown) for r in runs]
-    return Plot(flops_figure(counted))
+    figure = flops_figure(counted)
+    lengths = ", ".join(f"{length:,}" for length in sorted({run.max_tokens for run in runs}))
+    caption(
+        figure,
+        f"FLOPs to decode a token, mean over the positions 1 to L = {lengths}",
+        "No text and no b is in them",
+    )
+    return Plot(figure)
 
 
 def _benchmarks(runs: Sequence[Run]) -> Plot:
@@ -61,7 +70,7 @@ def _benchmarks(runs: Sequence[Run]) -> Plot:
     scores = scores_by_benchmark(group.runs)
     drawn = {model for by_model in scores.values() for model in by_model}
     left_out = [run.model for run in group.runs if run.model not in drawn]
-    return Plot(benchmarks_figure(group.runs, scores), group.remarks, left_out)
+    return Plot(benchmarks_figure(group, scores), group.remarks, left_out)
 
 
 FIGURES: Mapping[str, Callable[[Sequence[Run]], Plot]] = {
@@ -70,6 +79,15 @@ FIGURES: Mapping[str, Callable[[Sequence[Run]], Plot]] = {
     "flops": _flops,
     "series": _series,
     "benchmarks": _benchmarks,
+}
+
+
+# What a figure of several panels says below of their axes.
+_DIRECTIONS: Mapping[str, Sequence[str]] = {
+    "capacity": ["Higher is better"],
+    "frontier": ["Neither axis holds b", "Lower left is better"],
+    "series": ["Higher is better"],
+    "benchmarks": ["Further right is the higher information capacity"],
 }
 
 
@@ -89,8 +107,11 @@ def plot(name: str, runs: Sequence[Run]) -> Plot:
     beyond = [panel.title for panel in panels[MOST_PANELS:]]
     titles = {panel.title for panel in panels}
     empty = [group.shared.task for group in groups if group.shared.task not in titles]
+    figure = panels_figure(drawn)
+    shared = dict.fromkeys(str(group.shared) for group in groups if group.shared.task in titles)
+    caption(figure, *shared, *_DIRECTIONS[name], hollow_remark(runs))
     return Plot(
-        panels_figure(drawn),
+        figure,
         [
             *(f"{group.shared.task}: {line}" for group in groups for line in group.remarks),
             *_left_out(f"panels beyond {MOST_PANELS}", beyond),

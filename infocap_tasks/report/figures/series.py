@@ -5,9 +5,15 @@ from typing import TYPE_CHECKING
 
 from infocap_tasks.analysis.leaderboard import Board, Row
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.report.figures.axes import WIDTH_INCHES, clean_axes, log_flops
+from infocap_tasks.report.figures.axes import (
+    WIDTH_INCHES,
+    clean_axes,
+    hollow_remark,
+    log_flops,
+    mark_runs,
+)
 from infocap_tasks.report.figures.capacity import rows_by_series
-from infocap_tasks.report.figures.style import drawing, new_figure
+from infocap_tasks.report.figures.style import caption, drawing, new_figure
 from infocap_tasks.report.looks import LINE, Look, looks
 
 if TYPE_CHECKING:
@@ -41,8 +47,10 @@ def series_figure(board: Board) -> "Figure":
     for panel in panels[len(series) :]:
         panel.set_visible(False)
         panels[list(panels).index(panel) - columns].tick_params(labelbottom=True)
-    figure.supxlabel("FLOPs per token", fontsize=9)
+    figure.supxlabel("FLOPs per token (logarithmic)", fontsize=9)
     figure.supylabel("IC, % from the series’ mean", fontsize=9)
+    drawn = [row.run for rows in series.values() for row in rows]
+    caption(figure, str(board.shared), "Higher is better", hollow_remark(drawn))
     return figure
 
 
@@ -65,5 +73,6 @@ def draw_relative(axes: "Axes", rows: list[Row], look: Look) -> list[float]:
     mean = sum(values) / len(values)
     relative = [100 * (value / mean - 1) for value in values]
     flops = [row.run.flops_per_token for row in rows]
-    axes.plot(flops, relative, marker=look.marker, markersize=4, linewidth=1.2, color=look.colour)
+    axes.plot(flops, relative, linewidth=1.2, color=look.colour)
+    mark_runs(axes, [row.run for row in rows], flops, relative, look, 4)
     return relative

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # In inches; the figure grows with what it shows, so that the numbers keep their size.
 _CELL_WIDTH, _CELL_HEIGHT = 0.8, 0.52
 _CHARACTER_WIDTH, _SMALL_CHARACTER_WIDTH = 0.09, 0.075
-_ABOVE, _BELOW, _BETWEEN, _MARGIN = 0.65, 0.5, 0.3, 0.12
+_ABOVE, _BELOW, _BETWEEN, _MARGIN = 0.65, 0.65, 0.3, 0.12
 
 # A ratio below two is printed but should not look like a large difference.
 _LEAST_DARKEST_RATIO = 2.0
@@ -205,7 +205,10 @@ def _label_rows(axes: "Axes", labels: Sequence[tuple[str, str]]) -> None:
 
 
 def _legend(rows: Sequence[TokenizerRow]) -> list[str]:
-    lines = ["Large: tokens for the column's texts, as a multiple. Small: bytes per token."]
+    lines = [
+        "Large: tokens for the column's texts, as a multiple. Small: bytes per token.",
+        "Fewer tokens are better. The colours are on a logarithmic scale.",
+    ]
     if not all(row.is_lossless for row in rows):
         lines.append(
             f"{_LOSSY} Decoding does not give all of these texts back: no measure of the others."

@@ -9,7 +9,11 @@ from functools import cache
 from typing import Any
 
 from infocap_tasks.errors import missing_package
-from infocap_tasks.report.looks import looks
+from infocap_tasks.report.looks import COLOURS, look, looks
+
+# Beyond this many series colours and marks tell nothing apart: all are grey but the chosen one.
+MOST_SERIES = 20
+BROUGHT_OUT, GREY, CIRCLE = COLOURS[0], COLOURS[-1], look(0).path
 
 _RUNTIME = "window.vegaEmbed = vegaEmbed;"
 
@@ -34,22 +38,31 @@ def capacity_chart(series: Sequence[str]) -> dict[str, Any]:
     y = {
         "field": "information_capacity",
         "type": "quantitative",
-        "title": "Information capacity",
+        "title": "Information capacity (higher is better)",
         "scale": {"zero": False, "nice": True},
     }
     interval = {
         "y": {**y, "field": "information_capacity_low"},
         "y2": {"field": "information_capacity_high"},
     }
+    colour = _colour(series)
     line = {"type": "line", "strokeWidth": 1.5, "strokeCap": "round"}
     return _chart(
-        series,
         [
-            {"mark": line, "encoding": {"x": x, "y": y, "opacity": _dimmed(0.6)}},
+            {
+                "mark": line,
+                "encoding": {
+                    "x": x,
+                    "y": y,
+                    "color": colour,
+                    "detail": {"field": "series"},
+                    "opacity": _dimmed(0.6),
+                },
+            },
             {
                 "transform": [{"filter": "isValid(datum.information_capacity_low)"}],
                 "mark": {"type": "rule", "strokeWidth": 1.5},
-                "encoding": {"x": x, **interval, "opacity": _dimmed(0.8)},
+                "encoding": {"x": x, **interval, "color": colour, "opacity": _dimmed(0.8)},
             },
             _points(series, x, y),
         ],
@@ -62,14 +75,13 @@ def frontier_chart(series: Sequence[str]) -> dict[str, Any]:
     y = {
         "field": "bits_per_byte",
         "type": "quantitative",
-        "title": "Bits per byte",
+        "title": "Bits per byte (lower is better)",
         "scale": {"zero": False, "nice": True, "padding": 12},
     }
     ink = {"value": "var(--ink-soft)"}
     on_frontier = [{"filter": "datum.on_frontier"}]  # page.js computes it for the rows shown
     step = {"type": "line", "interpolate": "step-after", "strokeDash": [5, 4], "strokeWidth": 1.5}
     chart = _chart(
-        series,
         [
             {
                 "transform": on_frontier,
@@ -104,15 +116,43 @@ def _points(series: Sequence[str], x: dict[str, Any], y: dict[str, Any]) -> dict
     mark = {
         "type": "point",
         "filled": True,
-        "stroke": "var(--page)",
-        "strokeWidth": 1,
+        "strokeWidth": 1.2,
         "opacity": 1,
         "tooltip": {"content": "data"},
     }
-    shape = _by_series(series, [look.path for look in looks(series).values()])
+    is_few = len(series) <= MOST_SERIES
+    paths = [look.path for look in looks(series).values()]
+    shape = _by_series(series, paths) if is_few else {"value": CIRCLE}
+    colour = _colour(series)
     size = {"condition": {"test": "datum.key === highlighted", "value": 320}, "value": 120}
-    encoding = {"x": x, "y": y, "shape": shape, "size": size, "opacity": _dimmed(1)}
+    encoding = {
+        "x": x,
+        "y": y,
+        "shape": shape,
+        "size": size,
+        "opacity": _dimmed(1),
+        # What was read off a figure is hollow.
+        "fill": _but(colour, ("datum.is_read_off", "var(--page)")),
+        "stroke": _but(
+            colour,
+            ("datum.key === highlighted", "var(--ink)"),
+            ("!datum.is_read_off", "var(--page)"),
+        ),
+    }
     return {"name": "points", "mark": mark, "encoding": encoding}
+
+
+def _colour(series: Sequence[str]) -> dict[str, Any]:
+    """The colour of the series; of too many, grey but for the one that is highlighted."""
+    if len(series) <= MOST_SERIES:
+        return _by_series(series, [look.colour for look in looks(series).values()])
+    return _but({"value": GREY}, ("datum.series === highlighted_series", BROUGHT_OUT))
+
+
+def _but(encoding: dict[str, Any], *exceptions: tuple[str, str]) -> dict[str, Any]:
+    """This encoding, except where a test holds: the first that does gives the value."""
+    conditions = [{"test": test, "value": value} for test, value in exceptions]
+    return {**encoding, "condition": [*conditions, *encoding.get("condition", [])]}
 
 
 def _by_series(series: Sequence[str], values: Sequence[str]) -> dict[str, Any]:
@@ -126,8 +166,7 @@ def _dimmed(opacity: float) -> dict[str, Any]:
     return {"condition": {"test": test, "value": 0.15}, "value": opacity}
 
 
-def _chart(series: Sequence[str], layers: list[dict[str, Any]]) -> dict[str, Any]:
-    colours = [look.colour for look in looks(series).values()]
+def _chart(layers: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "params": [
@@ -139,7 +178,6 @@ def _chart(series: Sequence[str], layers: list[dict[str, Any]]) -> dict[str, Any
         "height": 340,
         "autosize": {"type": "fit-x", "contains": "padding", "resize": True},
         "padding": {"left": 5, "top": 5, "right": 18, "bottom": 5},
-        "encoding": {"color": _by_series(series, colours)},
         "layer": layers,
         "config": _CONFIG,
     }

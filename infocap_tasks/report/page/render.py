@@ -11,7 +11,15 @@ from infocap_tasks.analysis.over_corpora import over_corpora
 from infocap_tasks.report import over_corpora as means
 from infocap_tasks.report.leaderboard import UNKNOWN, Column, known_columns, read_off_legend
 from infocap_tasks.report.looks import Look, looks
-from infocap_tasks.report.page.chart import capacity_chart, frontier_chart, runtime
+from infocap_tasks.report.page.chart import (
+    BROUGHT_OUT,
+    CIRCLE,
+    GREY,
+    MOST_SERIES,
+    capacity_chart,
+    frontier_chart,
+    runtime,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -21,6 +29,7 @@ class _View(NamedTuple):
     """What the template of a board shows, its sentences without their last full stop."""
 
     id: str
+    name: str
     board: Board
     terms: str
     assumption: str | None
@@ -32,10 +41,18 @@ class _View(NamedTuple):
     rows: list[dict[str, Any]]
     unknown: str
     read_off: str
+    cut: str
 
 
-def page(boards: Sequence[Board]) -> str:
+TITLE = "Information capacity of language models"
+
+
+def page(boards: Sequence[Board], title: str | None = None) -> str:
     """The whole page as HTML; the same boards always give the same bytes.
+
+    Args:
+        boards: A table and two charts each.
+        title: Its heading; None for the usual one.
 
     Raises:
         InfocapError: vl-convert-python is not installed.
@@ -45,6 +62,7 @@ def page(boards: Sequence[Board]) -> str:
         _environment()
         .get_template("template.html")
         .render(
+            title=title or TITLE,
             views=views,
             means=[
                 {
@@ -73,7 +91,9 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["unknown"] = UNKNOWN
+    environment.globals.update(
+        unknown=UNKNOWN, most_series=MOST_SERIES, brought_out=BROUGHT_OUT, grey=GREY, circle=CIRCLE
+    )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     return environment
 
@@ -86,6 +106,7 @@ def _view(board_id: str, board: Board) -> _View:
     columns, unknown = known_columns(board)
     return _View(
         id=board_id,
+        name=f"{board.shared.corpus}, {board_id.replace('-', ' ')}",  # no two are alike
         board=board,
         terms=_terms(board.shared),
         assumption=board.group.assumption,
@@ -96,7 +117,8 @@ def _view(board_id: str, board: Board) -> _View:
         columns=columns,
         rows=[record(row, board.benchmarks) for row in board.rows],
         unknown=f"Not known for any model here: {', '.join(unknown)}" if unknown else "",
-        read_off=read_off_legend(board),
+        read_off=_read_off(board),
+        cut=board.cut_remark,
     )
 
 
@@ -119,7 +141,8 @@ def _data(view: _View) -> dict[str, Any]:
     return {
         "id": view.id,
         "rows": [
-            {"key": str(index)} | {name: values[name] for name in _IN_CHARTS}
+            {"key": str(index), "is_read_off": values["information_capacity_margin"] is not None}
+            | {name: values[name] for name in _IN_CHARTS}
             for index, values in enumerate(view.rows)
         ],
         "charts": {
@@ -140,11 +163,19 @@ def _terms(shared: Comparable) -> str:
     return terms + (f"; partial: {shared.documents} documents" if shared.is_partial else "")
 
 
+def _read_off(board: Board) -> str:
+    legend = read_off_legend(board)
+    return f"{legend}; hollow in the chart" if legend else ""
+
+
 def capacity_summary(board: Board) -> str:
     """What the first chart shows, in words."""
     by_rank = sorted(board.rows, key=lambda row: row.rank)
     first, last = by_rank[0].run, by_rank[-1].run
-    text = f"{_models(len(by_rank))} of {len(_series(board))} series."
+    text = (
+        "Higher is better; compute on a logarithmic axis. "
+        f"{_models(len(by_rank))} of {len(_series(board))} series."
+    )
     if len(by_rank) > 1:
         text += (
             f" Highest: {first.model} at {first.information_capacity:.4f};"
@@ -159,7 +190,10 @@ def capacity_summary(board: Board) -> str:
 def frontier_summary(board: Board) -> str:
     """What the second chart shows, in words."""
     missing = sum(row.run.metric("bits_per_byte") is None for row in board.rows)
-    text = "Lower left is better; no bias is in it. The dashed line is the Pareto frontier."
+    text = (
+        "Lower left is better; compute on a logarithmic axis; no bias is in it. "
+        "The dashed line is the Pareto frontier."
+    )
     if missing:
         text += f" {_models(missing)} without known C and H left out."
     return text

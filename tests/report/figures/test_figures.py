@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers.made_up import documents, run_of
 
+from infocap_tasks.analysis.comparable import require_comparable
 from infocap_tasks.analysis.leaderboard import boards
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
@@ -102,7 +103,7 @@ def test_the_shares_of_flops_sum_to_100_percent():
 def test_each_benchmark_has_a_panel():
     runs = [run_of(f"m{i}", documents([300.0 + i]), series="ABC"[i % 3]) for i in range(5)]
     scores = {name: {run.model: i / 9 for i, run in enumerate(runs)} for name in ("x", "y", "z")}
-    figure = benchmarks_figure(runs, scores)
+    figure = benchmarks_figure(require_comparable(runs), scores)
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_ylabel() for axes in shown] == ["Score: x", "Score: y", "Score: z"]
 
