@@ -85,7 +85,7 @@ def test_files_that_are_named_exist(page):
 # ------------------------------------------------------------------ commands
 
 # Programs that are not ours; they are named so that a misspelt command of ours is found.
-OTHERS = {".", "bash", "lint-imports", "mypy", "pip", "pytest", "python", "python3", "ruff"}
+OTHERS = {".", "bash", "lint-imports", "mypy", "pip", "pytest", "python", "python3", "ruff", "uv"}
 
 
 def parse_evaluation(arguments):
