@@ -37,8 +37,12 @@ _COMMANDS: Mapping[str, Mapping[str, _Command]] = {
         ),
     },
     "inspect": {
+        "doctor": _Command(
+            "what is installed here, what is missing for what, hub and caches",
+            "infocap doctor",
+        ),
         "tasks": _Command(
-            "print the folder of our tasks, for plain lm_eval",
+            "print the folder of our tasks, for plain lm_eval; --list: the tasks",
             'lm_eval --include_path "$(infocap tasks)" --tasks infocap_pydocs ...',
         ),
         "corpus": _Command(
