@@ -100,6 +100,7 @@ def parse_evaluation(arguments):
 
 def parse(words):
     words = [word for word in words if word != "..."]
+    words = words[: words.index(">")] if ">" in words else words  # what is written to a file
     program, *arguments = words
     program = program.rpartition("/")[2]
     if program == "torchrun":

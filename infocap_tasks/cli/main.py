@@ -37,6 +37,10 @@ _COMMANDS: Mapping[str, Mapping[str, _Command]] = {
         ),
     },
     "inspect": {
+        "completion": _Command(
+            "a script with which bash or zsh completes commands, flags, tasks and metrics",
+            "infocap completion bash > ~/.local/share/bash-completion/completions/infocap",
+        ),
         "doctor": _Command(
             "what is installed here, what is missing for what, hub and caches",
             "infocap doctor",

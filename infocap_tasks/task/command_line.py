@@ -42,14 +42,20 @@ def parse(arguments: Sequence[str], program: str) -> argparse.Namespace:
         InfocapError: the harness refused the flags.
         SystemExit: it printed its help.
     """
-    parser: argparse.ArgumentParser = HarnessCLI()._subparsers.choices["run"]
-    refuse_in_one_line(parser, program)
-    options, unknown = parser.parse_known_args(arguments)
+    flags = parser(program)
+    options, unknown = flags.parse_known_args(arguments)
     if unknown:
         flag = unknown[0].partition("=")[0]
-        meant = did_you_mean(flag, parser._option_string_actions, 1)
-        parser.error(f"there is no flag {unknown[0]}, {meant}".rstrip(", "))
+        meant = did_you_mean(flag, flags._option_string_actions, 1)
+        flags.error(f"there is no flag {unknown[0]}, {meant}".rstrip(", "))
     return options
+
+
+def parser(program: str) -> argparse.ArgumentParser:
+    """The harness's parser of the flags of ``lm_eval run``; its errors are ``InfocapError``."""
+    flags: argparse.ArgumentParser = HarnessCLI()._subparsers.choices["run"]
+    refuse_in_one_line(flags, program)
+    return flags
 
 
 def refuse_in_one_line(parser: argparse.ArgumentParser, program: str) -> None:

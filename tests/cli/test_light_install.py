@@ -69,6 +69,7 @@ def test_analyses_need_none_of_them(results):
         "corpus check texts.jsonl",
         "tasks",
         "tasks --list",
+        "completion bash",
     ]
     found, said = run_all(commands, results)
     assert found == [0] * len(commands), said
