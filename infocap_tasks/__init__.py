@@ -7,6 +7,8 @@ package loads neither torch nor transformers nor the harness.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from infocap_tasks.errors import naming_extras
+
 if TYPE_CHECKING:
     from infocap_tasks.analysis.languages import languages
     from infocap_tasks.analysis.over_corpora import over_corpora
@@ -85,7 +87,8 @@ if not TYPE_CHECKING:  # so that type checkers refuse names that are not there
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module, _, attribute = _HOMES[name].partition(":")
-        value = globals()[name] = getattr(import_module(module), attribute or name)
+        with naming_extras(f"infocap_tasks.{name}"):
+            value = globals()[name] = getattr(import_module(module), attribute or name)
         return value
 
     def __dir__() -> list[str]:

@@ -85,7 +85,7 @@ def test_files_that_are_named_exist(page):
 # ------------------------------------------------------------------ commands
 
 # Programs that are not ours; they are named so that a misspelt command of ours is found.
-OTHERS = {".", "bash", "lint-imports", "mypy", "pip", "pytest", "python", "python3", "ruff"}
+OTHERS = {".", "bash", "lint-imports", "mypy", "pip", "pytest", "python", "python3", "ruff", "uv"}
 
 
 def parse_evaluation(arguments):
@@ -100,6 +100,7 @@ def parse_evaluation(arguments):
 
 def parse(words):
     words = [word for word in words if word != "..."]
+    words = words[: words.index(">")] if ">" in words else words  # what is written to a file
     program, *arguments = words
     program = program.rpartition("/")[2]
     if program == "torchrun":

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, did_you_mean
 from infocap_tasks.results.run import Run
 
 Array = npt.NDArray[np.float64]
@@ -82,8 +82,8 @@ def scores_by_benchmark(
     missing = [name for name in benchmarks or () if name not in known]
     if missing:
         raise InfocapError(
-            f"--benchmarks {missing[0]}: no score of it beside the runs; there are "
-            f"{', '.join(known) or 'none'}"
+            f"--benchmarks {missing[0]}: no score of it beside the runs; "
+            f"{did_you_mean(missing[0], known)}there are {', '.join(known) or 'none'}"
         )
     counts = {name: sum(name in run.benchmarks for run in runs) for name in known}
     wanted = list(benchmarks or [name for name in known if counts[name] >= LEAST_MODELS])

@@ -25,7 +25,7 @@ from infocap_tasks.analysis.intervals import (
     text_columns,
 )
 from infocap_tasks.analysis.ranks import RankRange, rank_ranges
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, did_you_mean
 from infocap_tasks.metrics import METRICS
 from infocap_tasks.results.run import Run
 
@@ -137,7 +137,10 @@ def board_of(
         InfocapError: no metric has this name.
     """
     if sort not in SORTABLE:
-        raise InfocapError(f"--sort {sort}: no such metric; choose one of {', '.join(SORTABLE)}")
+        raise InfocapError(
+            f"--sort {sort}: no such metric; {did_you_mean(sort, SORTABLE)}"
+            f"choose from {', '.join(SORTABLE)}"
+        )
     lossy = [] if include_lossy else [run for run in group.runs if is_lossy(run)]
     ranked = [run for run in group.runs if run not in lossy]
     if not ranked:

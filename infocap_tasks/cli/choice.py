@@ -1,10 +1,9 @@
 """--task, --regime and --series: which of the runs that were read a command works on."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, did_you_mean
 from infocap_tasks.results.groups import task_groups
 from infocap_tasks.results.run import Run
 
@@ -50,8 +49,7 @@ def _matching(name: str, value: str, known: Sequence[str]) -> list[str]:
 
 def _not_there(name: str, value: str, known: Sequence[str]) -> str:
     groups = _groups_among(known) if name == "task" else []
-    nearest = get_close_matches(value, [*known, *groups], n=1, cutoff=0.7)
-    meant = f"did you mean {nearest[0]}? " if nearest else ""
+    meant = did_you_mean(value, [*known, *groups], 1, 0.7)
     or_groups = f"; groups of these: {', '.join(groups)}" if groups else ""
     return f"no run has it; {meant}choose from {', '.join(known)}{or_groups}"
 

@@ -93,6 +93,11 @@ def _our_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def parsers() -> list[argparse.ArgumentParser]:
+    """The parsers of the flags, for what completes them."""
+    return [_our_parser(), command_line.parser("infocap eval")]
+
+
 def _set_up_logging(verbosity: str | None) -> None:
     """The harness's log from warnings on, or from the level of --verbosity or its variable on."""
     from lm_eval.utils import setup_logging

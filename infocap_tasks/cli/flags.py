@@ -5,12 +5,11 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, did_you_mean
 from infocap_tasks.models.local import refuse_missing_model
 from infocap_tasks.task.names import refuse_unknown_tasks
 
@@ -68,10 +67,9 @@ def _refuse_unknown_model(model: str) -> None:
     if model in model_registry:
         return
     known = sorted(model_registry.keys())
-    nearest = get_close_matches(model, known)
-    meant = f"did you mean {', '.join(nearest)}? " if nearest else ""
     raise InfocapError(
-        f"--model {model}: the harness has no such backend; {meant}choose from {', '.join(known)}"
+        f"--model {model}: the harness has no such backend; {did_you_mean(model, known)}"
+        f"choose from {', '.join(known)}"
     )
 
 

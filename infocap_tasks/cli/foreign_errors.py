@@ -3,7 +3,7 @@
 import argparse
 import sqlite3
 
-from infocap_tasks.errors import InfocapError, one_line
+from infocap_tasks.errors import EXTRAS, InfocapError, missing_package, one_line
 
 _SHOW = "(LMEVAL_LOG_LEVEL=DEBUG shows where)"
 
@@ -18,6 +18,8 @@ def worded(error: Exception, options: argparse.Namespace | None) -> InfocapError
     model = f"--model {options.model}" if options is not None else "infocap eval"
     said = " ".join(str(error).split()) or type(error).__name__
     match error:
+        case ImportError() if error.name in EXTRAS:
+            return missing_package(error.name, EXTRAS[error.name], "infocap eval")
         case ImportError():
             package = f"the package {error.name}" if error.name else "a package"
             said = " ".join(map(str, error.args))  # the harness raises some with two sentences

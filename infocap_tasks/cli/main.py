@@ -3,13 +3,13 @@
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from infocap_tasks import __version__
 from infocap_tasks.cli.output import check_output
-from infocap_tasks.errors import FaultyFiles, InfocapError
+from infocap_tasks.errors import FaultyFiles, InfocapError, did_you_mean, naming_extras
 
 _DESCRIPTION = """\
 Information capacity of language models (arXiv 2511.08066), on lm-evaluation-harness:
@@ -37,8 +37,16 @@ _COMMANDS: Mapping[str, Mapping[str, _Command]] = {
         ),
     },
     "inspect": {
+        "completion": _Command(
+            "a script with which bash or zsh completes commands, flags, tasks and metrics",
+            "infocap completion bash > ~/.local/share/bash-completion/completions/infocap",
+        ),
+        "doctor": _Command(
+            "what is installed here, what is missing for what, hub and caches",
+            "infocap doctor",
+        ),
         "tasks": _Command(
-            "print the folder of our tasks, for plain lm_eval",
+            "print the folder of our tasks, for plain lm_eval; --list: the tasks",
             'lm_eval --include_path "$(infocap tasks)" --tasks infocap_pydocs ...',
         ),
         "corpus": _Command(
@@ -100,9 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     It is 0, 1 if a file was faulty, 2 for wrong input and 130 after an interrupt.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(list(arguments))
+        with naming_extras(f"infocap {_command_in(arguments)}"):
+            return _run(arguments)
     except InfocapError as error:
         print(f"infocap: error: {error}", file=sys.stderr)
         return 1 if isinstance(error, FaultyFiles) else 2
@@ -113,8 +122,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
+def _command_in(arguments: list[str]) -> str | None:
+    return next((word for word in arguments if not word.startswith("-")), None)
+
+
 def _run(arguments: list[str]) -> int:
-    command = next((word for word in arguments if not word.startswith("-")), None)
+    command = _command_in(arguments)
     if command == "eval" and arguments[0] == command:
         _eval(arguments[1:])
         return 0
@@ -125,9 +138,9 @@ def _run(arguments: list[str]) -> int:
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         called = f"infocap {options.command}" if options.command else "infocap"
-        order = "" if unknown[0].startswith("-") else "put it before the flags, or "
         raise InfocapError(
-            f"{called} does not take {' '.join(unknown)} there; {order}see {called} --help"
+            f"{called} does not take {' '.join(unknown)} there; "
+            f"{_remedy(parser, unknown[0])}see {called} --help"
         )
     if not options.command:
         parser.print_help()
@@ -136,12 +149,37 @@ def _run(arguments: list[str]) -> int:
     return int(options.run(options) or 0)
 
 
+def _remedy(parser: argparse.ArgumentParser, word: str) -> str:
+    """What to do about a word that the parser does not take, as the start of a sentence."""
+    if not word.startswith("-"):
+        return "put it before the flags, or "
+    return did_you_mean(word.partition("=")[0], _flags_of(parser), 1, cutoff=0.7)
+
+
+def _flags_of(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from _flags_of(inner)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all errors of infocap."""
 
     def error(self, message: str) -> NoReturn:
         """Raise the message with a pointer to the help."""
         raise InfocapError(f"{message}; see {self.prog} --help")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is no choice with the nearest ones; 3.14's argparse has one only."""
+        if action.choices is not None and value not in action.choices:
+            known = [str(choice) for choice in action.choices]
+            raise argparse.ArgumentError(
+                action,
+                f"there is no {value}; {did_you_mean(str(value), known)}"
+                f"choose from {', '.join(known)}",
+            )
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from infocap_tasks.analysis.comparable import (
 from infocap_tasks.analysis.shared_documents import on_shared_documents
 from infocap_tasks.cli.choice import choose
 from infocap_tasks.cli.output import say
-from infocap_tasks.errors import FaultyFiles, InfocapError
+from infocap_tasks.errors import FaultyFiles, InfocapError, did_you_mean
 from infocap_tasks.metrics import TEXT_SIZES
 from infocap_tasks.results.published import published_runs
 from infocap_tasks.results.read import read_runs
@@ -161,7 +161,10 @@ def _select_one(path: str, options: argparse.Namespace) -> Selection:
 def _published_run(model: str) -> Run:
     runs = {run.model: run for run in published_runs()}
     if model not in runs:
-        raise InfocapError(f"{_PUBLISHED}{model}: not published; choose from {', '.join(runs)}")
+        raise InfocapError(
+            f"{_PUBLISHED}{model}: not published; {did_you_mean(model, runs)}"
+            f"choose from {', '.join(runs)}"
+        )
     return runs[model]
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from infocap_tasks.corpora.formats import read_texts, require_form, text_files_in
-from infocap_tasks.corpora.hub import download
 from infocap_tasks.corpora.records import (
     Copy,
     CorpusRecord,
@@ -181,6 +180,8 @@ class HubCorpus(FileCorpus):
     """
 
     def __init__(self, repository: str, file: str, revision: str = "main") -> None:
+        from infocap_tasks.corpora.hub import download  # other corpora need no hub
+
         downloaded = download(repository, file, revision)
         self._hub = {"repository": repository, "file": file, "commit": downloaded.commit}
         super().__init__(

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,8 +12,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import jsonlines
-import pyarrow
-import pyarrow.parquet
 
 from infocap_tasks.corpora.json_array import array_items
 from infocap_tasks.corpora.text import (
@@ -71,11 +70,18 @@ def _complaints_about(path: Path) -> Iterator[None]:
         yield
     except InfocapError:
         raise
-    except (EOFError, OSError, ValueError, zlib.error, pyarrow.ArrowException) as error:
+    except _damage() as error:
         complaint = " ".join(str(error).split())[:200] or type(error).__name__
         raise InfocapError(
             f"{shown(path)}: damaged or cut short, or not what its name says ({complaint})"
         ) from error
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What readers raise on a damaged file; pyarrow is slow to import, and may not be needed."""
+    arrow = sys.modules.get("pyarrow")
+    of_arrow = (arrow.ArrowException,) if arrow else ()
+    return (EOFError, OSError, ValueError, zlib.error, *of_arrow)
 
 
 @contextmanager
@@ -86,6 +92,8 @@ def _open(path: Path) -> Iterator[BinaryIO]:
             with gzip.open(file) as unpacked:
                 yield cast(BinaryIO, unpacked)
         elif path.name.lower().endswith(".zst"):
+            import pyarrow
+
             with pyarrow.CompressedInputStream(file, "zstd") as unpacked:
                 yield cast(BinaryIO, BufferedReader(unpacked))
         else:
@@ -174,6 +182,8 @@ _ROW_BYTES = 64
 
 def _read_parquet(path: Path, fields: Fields) -> Iterator[Load]:
     """One text a row; only the columns that are needed are read."""
+    import pyarrow.parquet
+
     wanted = [fields.text, *([fields.document_id] if fields.document_id else [])]
     # Row by row and unbuffered: a row group, or a dictionary, can unpack to many times the file.
     with pyarrow.parquet.ParquetFile(path, buffer_size=2**20, pre_buffer=False) as file:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from infocap_tasks.errors import InfocapError, did_you_mean
 from infocap_tasks.metrics import METRICS, DocumentScore, Measured, aggregate, standard_error
 
 PUBLISHED = "published: "
@@ -148,7 +149,16 @@ class Run:
         )
 
     def metric(self, name: str) -> float | None:
-        """The metric ``name``, in its unit; None if it needs C or H and they are not known."""
+        """The metric ``name``, in its unit; None if it needs C or H and they are not known.
+
+        Raises:
+            InfocapError: there is no such metric.
+        """
+        if name not in METRICS:
+            raise InfocapError(
+                f"metric {name}: there is none; {did_you_mean(name, METRICS)}"
+                f"choose from {', '.join(METRICS)}"
+            )
         if name in _FIELDS:
             value: float | None = getattr(self, name)
             return value

@@ -5,14 +5,13 @@ import json
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from lm_eval._cli import HarnessCLI
 
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, did_you_mean
 from infocap_tasks.models.replaced import replaced
 from infocap_tasks.paths import task_configs_dir
 
@@ -43,15 +42,20 @@ def parse(arguments: Sequence[str], program: str) -> argparse.Namespace:
         InfocapError: the harness refused the flags.
         SystemExit: it printed its help.
     """
-    parser: argparse.ArgumentParser = HarnessCLI()._subparsers.choices["run"]
-    refuse_in_one_line(parser, program)
-    options, unknown = parser.parse_known_args(arguments)
+    flags = parser(program)
+    options, unknown = flags.parse_known_args(arguments)
     if unknown:
         flag = unknown[0].partition("=")[0]
-        nearest = get_close_matches(flag, parser._option_string_actions, n=1)
-        meant = f", did you mean {nearest[0]}?" if nearest else ""
-        parser.error(f"there is no flag {unknown[0]}{meant}")
+        meant = did_you_mean(flag, flags._option_string_actions, 1)
+        flags.error(f"there is no flag {unknown[0]}, {meant}".rstrip(", "))
     return options
+
+
+def parser(program: str) -> argparse.ArgumentParser:
+    """The harness's parser of the flags of ``lm_eval run``; its errors are ``InfocapError``."""
+    flags: argparse.ArgumentParser = HarnessCLI()._subparsers.choices["run"]
+    refuse_in_one_line(flags, program)
+    return flags
 
 
 def refuse_in_one_line(parser: argparse.ArgumentParser, program: str) -> None:

@@ -1,10 +1,9 @@
 """Every key that a task may be told by its YAML, by ``--metadata`` or by the model arguments."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, did_you_mean
 
 # How alike two names must be for one to be taken for a misspelling of the other. A run may have
 # tasks of others, whose keys must pass: RULER's max_seq_lengths and our max_length have 0.8.
@@ -166,9 +165,8 @@ def refuse_unknown(metadata: Mapping[str, Any], has_other_tasks: bool) -> None:
     for key in _unknown(metadata, known):
         cutoff = _MISSPELLED if has_other_tasks else _SIMILAR
         usable = [name for name, place in known.items() if place != INTERNAL]
-        nearest = get_close_matches(key, usable, 1, cutoff)
-        if nearest:
-            raise InfocapError(f"--metadata {key}: did you mean {nearest[0]}?")
+        if meant := did_you_mean(key, usable, 1, cutoff):
+            raise InfocapError(f"--metadata {key}: {meant.rstrip()}")
         if not has_other_tasks:
             ours = ", ".join(setting.name for setting in settings_given_in(METADATA))
             raise InfocapError(f"--metadata {key}: no infocap task knows it; known are {ours}")

@@ -6,12 +6,11 @@ them is certainly no task, and the text is read in a fraction of a second.
 
 import re
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from importlib.util import find_spec
 from os import walk
 from pathlib import Path
 
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, did_you_mean, missing_package
 
 _DECLARED = re.compile(rb"^(?:task|group|tag):[ \t]*['\"]?([\w.+-]+)", re.MULTILINE)
 
@@ -33,8 +32,7 @@ def refuse_unknown_tasks(tasks: Sequence[str], folders: Sequence[str | Path]) ->
         texts.append(text)
     if missing:
         declared = {name.decode() for name in _DECLARED.findall(b"\n".join(texts))}
-        nearest = get_close_matches(missing[0], declared, cutoff=0.7)
-        meant = f"did you mean {', '.join(nearest)}? " if nearest else ""
+        meant = did_you_mean(missing[0], declared, cutoff=0.7)
         raise InfocapError(
             f"--tasks {missing[0]}: there is no such task; {meant}"
             "`infocap tasks` prints the folder of ours, `lm_eval ls tasks` lists the harness's"
@@ -45,7 +43,7 @@ def harness_folder() -> Path:
     """The folder of the harness's own tasks, found without importing it."""
     spec = find_spec("lm_eval")
     if spec is None or spec.origin is None:
-        raise InfocapError("lm-eval is not installed; run `pip install 'lm-eval[hf]>=0.4.13'`")
+        raise missing_package("lm_eval", "eval", "--tasks")
     return Path(spec.origin).parent / "tasks"
 
 

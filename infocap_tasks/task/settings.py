@@ -8,7 +8,6 @@ The harness merges the YAML's own metadata, the model arguments and what the use
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from infocap_tasks.corpora.records import (
     WholeCorpus,
 )
 from infocap_tasks.corpora.text import Fields
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, did_you_mean
 from infocap_tasks.flops.record import Flops, given_flops
 from infocap_tasks.models.pretrained import Pretrained
 
@@ -201,8 +200,9 @@ def _declared_corpus(named: Any) -> DeclaredCorpus:
             return StandardLibrary(named)
         case str() if named == _USERS_FILE:
             return UsersFile()
-    known = ", ".join([*CORPORA, _USERS_FILE])
-    raise InfocapError(f"corpus={named}: unknown; known corpora are {known}")
+    known = [*CORPORA, _USERS_FILE]
+    meant = did_you_mean(str(named), known)
+    raise InfocapError(f"corpus={named}: unknown; {meant}known corpora are {', '.join(known)}")
 
 
 # What a corpus in a YAML may say, by the key that tells its kind.
@@ -220,9 +220,10 @@ def _refuse_unknown_parts(named: Mapping[Any, Any]) -> None:
     allowed = _CORPUS_KEYS[kind]
     for key in named:
         if key not in allowed:
-            nearest = get_close_matches(str(key), allowed, 1)
-            remedy = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(allowed)}"
-            raise InfocapError(f"corpus: {key}: not a key of a corpus with {kind}; {remedy}")
+            raise InfocapError(
+                f"corpus: {key}: not a key of a corpus with {kind}; "
+                f"{did_you_mean(str(key), allowed, 1)}known: {', '.join(allowed)}"
+            )
 
 
 def _wanted_corpus(declared: DeclaredCorpus, metadata: Metadata) -> WholeCorpus:

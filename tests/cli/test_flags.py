@@ -34,7 +34,7 @@ PYDOCS = ("--tasks", "infocap_pydocs")
         ),
         ([*PYDOCS, "--model_args", "pretrained=x,device=cpu:0"], "--device cpu:0: give cpu"),
         ([*PYDOCS, "--model_args", "pretrained=MODEL", "--device", "npu:9"], "has no such device"),
-        ([*PYDOCS, "--model_args", "pretrained=MODEL-"], "did you mean MODEL[?]"),
+        ([*PYDOCS, "--model_args", "pretrained=MODEL-"], "did you mean tiny0[?]"),
         ([*PYDOCS, "--model_args", "pretrained=MODEL", "--verbosity", "loud"], "give DEBUG, INFO,"),
     ],
 )

@@ -8,7 +8,7 @@ from infocap_tasks.analysis.predict import leave_one_out, predict_new, predict_o
 from infocap_tasks.cli.commands import new_command
 from infocap_tasks.cli.options import add_results, add_trust_remote_code, comparing, select_runs
 from infocap_tasks.cli.output import add_output, count, deliver
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, did_you_mean
 from infocap_tasks.report.answer import Answer
 from infocap_tasks.report.predict import prediction_answer, survey_answer
 from infocap_tasks.report.tables import RENDERERS
@@ -89,9 +89,10 @@ def _reference(series: Sequence[Run], name: str | None) -> Run:
     for run in series:
         if run.model == name:
             return run
+    known = [run.model for run in series]
     raise InfocapError(
-        f"--reference {name}: not among the models of {series[0].series}: "
-        f"{', '.join(run.model for run in series)}"
+        f"--reference {name}: not among the models of {series[0].series}; "
+        f"{did_you_mean(name, known)}choose from {', '.join(known)}"
     )
 
 
