@@ -102,6 +102,29 @@ def test_several_models_are_sorted_by_flops_with_their_ratio(two_models, capsys)
     assert ratios == ["1.000", f"{expected:.3f}"]
 
 
+def test_models_that_cannot_be_counted_are_named_and_the_others_printed(
+    two_models, tmp_path, capsys
+):
+    damaged = tmp_path / "damaged" / "config.json"
+    damaged.parent.mkdir()
+    damaged.write_text('{"model_type": "llama", "hidden_size": "wide"}')
+    uncounted = tmp_path / "uncounted" / "config.json"
+    uncounted.parent.mkdir()
+    config = json.loads(Path(two_models[0]).read_text())
+    uncounted.write_text(json.dumps(config | {"num_hidden_layers": 5000}))
+    bad = [str(damaged), str(uncounted)]
+    assert main(["flops", two_models[0], *bad, two_models[1], "--format", "json"]) == 1
+    printed = capsys.readouterr()
+    assert [record["model"] for record in json.loads(printed.out)] == two_models[::-1]
+    lines = printed.err.splitlines()
+    assert len(lines) == 2
+    assert str(damaged.parent) in lines[0]
+    assert str(uncounted.parent) in lines[1]
+    assert main(["flops", *bad]) == 1
+    assert "no model is left to count" in capsys.readouterr().err
+    assert main(["flops", *two_models, "--context", "0"]) == 2
+
+
 def test_flops_table_shows_the_verification(tiny_model, capsys):
     assert main(["flops", str(tiny_model), "--verify"]) == 0
     text = capsys.readouterr().out
