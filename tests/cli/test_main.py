@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 import infocap_tasks.cli.commands
 from infocap_tasks import __version__
@@ -123,6 +124,17 @@ def test_models_that_cannot_be_counted_are_named_and_the_others_printed(
     assert main(["flops", *bad]) == 1
     assert "no model is left to count" in capsys.readouterr().err
     assert main(["flops", *two_models, "--context", "0"]) == 2
+
+
+def test_mistyped_hub_id_is_refused_with_the_nearest_in_the_cache(tmp_path, monkeypatch, capsys):
+    (tmp_path / "models--Someone--Small-135M").mkdir()
+    (tmp_path / "models--Another--Large-7B").mkdir()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert main(["flops", "Someone/Smal-135M"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("infocap: error: no config for model Someone/Smal-135M: ")
+    assert line.endswith("; did you mean Someone/Small-135M?")
 
 
 def test_flops_table_shows_the_verification(tiny_model, capsys):
