@@ -42,7 +42,11 @@ def count_model(model: Pretrained, context_tokens: int) -> Flops:
     Raises:
         InfocapError: as ``load_config`` and ``count``.
     """
-    return count(load_config(model), context_tokens, model.trust_remote_code)
+    config = load_config(model)
+    try:
+        return count(config, context_tokens, model.trust_remote_code)
+    except InfocapError as error:
+        raise InfocapError(f"model {model.path}: {error}") from error
 
 
 def count(
@@ -58,7 +62,7 @@ def count(
     Raises:
         InfocapError: the context is below 1, or the model's code cannot be traced.
     """
-    _refuse_context(context_tokens)
+    refuse_context(context_tokens)
     _refuse_uncountable(config, trust_remote_code)
     traced = _traced(config, trust_remote_code)
     breakdown = linear_flops(traced)
@@ -97,7 +101,12 @@ def published_flops(model: Pretrained, context_tokens: int) -> Flops:
     return replace(counted, breakdown={_PUBLISHED: number}, method=_PUBLISHED, verification=None)
 
 
-def _refuse_context(context_tokens: int) -> None:
+def refuse_context(context_tokens: int) -> None:
+    """Refuse a length of texts that nothing can be counted at.
+
+    Raises:
+        InfocapError: it is below 1, or absurd.
+    """
     if not 1 <= context_tokens <= _MAX_CONTEXT_TOKENS:
         raise InfocapError(
             f"context {context_tokens}: must be at least 1 token "

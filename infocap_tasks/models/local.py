@@ -1,4 +1,4 @@
-"""Whether a model that is named by a path is there; imports nothing, so the answer is immediate."""
+"""Which models are on this machine; imports nothing heavy, so the answer is immediate."""
 
 from pathlib import Path
 
@@ -20,3 +20,12 @@ def refuse_missing_model(model: str, gguf_file: str | None = None) -> None:
         f"model {path}: no such file or folder; {did_you_mean(path.name, beside)}"
         "give a local folder, a config.json, a .gguf file or a hub id"
     )
+
+
+def nearest_in_cache(model: str) -> list[str]:
+    """Hub ids of other models in the hub's cache whose names are near to ``model``."""
+    from huggingface_hub import constants
+
+    folders = Path(constants.HF_HUB_CACHE).glob("models--*")
+    held = {folder.name.removeprefix("models--").replace("--", "/") for folder in folders}
+    return get_close_matches(model, sorted(held - {model}))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from infocap_tasks.errors import InfocapError, one_line
-from infocap_tasks.models.local import refuse_missing_model
+from infocap_tasks.models.local import nearest_in_cache, refuse_missing_model
 
 # Scripts, numbers, white space and code that tokenizers are known to treat differently.
 _PROBE = (
@@ -76,7 +76,9 @@ def load_config(model: Pretrained) -> PretrainedConfig:
         config = AutoConfig.from_pretrained(model.path, **model.arguments())
         missing = [] if model.gguf_file else _fields_left_to_defaults(model, config)
     except Exception as error:  # transformers raises whatever its readers raise
-        raise InfocapError(f"no config for model {model.name}: {one_line(error)}") from error
+        nearest = [] if Path(model.path).exists() else nearest_in_cache(model.path)
+        meant = f"; did you mean {', '.join(nearest)}?" if nearest else ""
+        raise InfocapError(f"no config for model {model.name}: {one_line(error)}{meant}") from error
     if missing:
         raise InfocapError(
             f"no config for model {model.path}: it does not say {', '.join(missing)}, which "

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 import infocap_tasks.cli.commands
 from infocap_tasks import __version__
@@ -100,6 +101,40 @@ def test_several_models_are_sorted_by_flops_with_their_ratio(two_models, capsys)
     ratios = [line.split()[2] for line in (first, second)]
     expected = records[1]["flops_per_token"] / records[0]["flops_per_token"]
     assert ratios == ["1.000", f"{expected:.3f}"]
+
+
+def test_models_that_cannot_be_counted_are_named_and_the_others_printed(
+    two_models, tmp_path, capsys
+):
+    damaged = tmp_path / "damaged" / "config.json"
+    damaged.parent.mkdir()
+    damaged.write_text('{"model_type": "llama", "hidden_size": "wide"}')
+    uncounted = tmp_path / "uncounted" / "config.json"
+    uncounted.parent.mkdir()
+    config = json.loads(Path(two_models[0]).read_text())
+    uncounted.write_text(json.dumps(config | {"num_hidden_layers": 5000}))
+    bad = [str(damaged), str(uncounted)]
+    assert main(["flops", two_models[0], *bad, two_models[1], "--format", "json"]) == 1
+    printed = capsys.readouterr()
+    assert [record["model"] for record in json.loads(printed.out)] == two_models[::-1]
+    lines = printed.err.splitlines()
+    assert len(lines) == 2
+    assert str(damaged.parent) in lines[0]
+    assert str(uncounted.parent) in lines[1]
+    assert main(["flops", *bad]) == 1
+    assert "no model is left to count" in capsys.readouterr().err
+    assert main(["flops", *two_models, "--context", "0"]) == 2
+
+
+def test_mistyped_hub_id_is_refused_with_the_nearest_in_the_cache(tmp_path, monkeypatch, capsys):
+    (tmp_path / "models--Someone--Small-135M").mkdir()
+    (tmp_path / "models--Another--Large-7B").mkdir()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert main(["flops", "Someone/Smal-135M"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("infocap: error: no config for model Someone/Smal-135M: ")
+    assert line.endswith("; did you mean Someone/Small-135M?")
 
 
 def test_flops_table_shows_the_verification(tiny_model, capsys):

@@ -25,6 +25,7 @@ MISSING = {
         "num_experts_per_tok": 6, "n_routed_experts": 64, "topk_method": "greedy", "n_group": 1,
         "topk_group": 1,
     },
+    "dory": {"n_input_layers": 1, "n_output_layers": 1},  # of the default, 20 of 36 are in the loop
     "dots1": {
         "n_routed_experts": 32, "num_experts_per_tok": 4, "n_shared_experts": 1, "n_group": 1,
         "topk_group": 1,
@@ -41,6 +42,7 @@ MISSING = {
 
 # Why parameters, each counted once, are not what a token costs.
 COST_IS_NOT_IN_PARAMETERS = {
+    "dory": "the layers of its recurrent section run several times",
     "hrm_text": "its layers run several times",
     "prophetnet": "its streams for further tokens run too",
     "xlnet": "its relative positions are projected as well as its tokens",
@@ -125,7 +127,7 @@ def make_named(model_type):
 
 
 def test_all_but_nine_architectures_are_counted():
-    """180 of 189 with transformers 5.23."""
+    """187 of 196 with transformers 5.24, 180 of 189 with 5.23."""
     assert len(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) & set(UNCOUNTABLE)) <= 9
 
 

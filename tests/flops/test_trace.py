@@ -31,10 +31,11 @@ from transformers import (
     RwkvConfig,
     xLSTMConfig,
 )
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.flops.count import count
-from infocap_tasks.flops.trace import attention, mixers
+from infocap_tasks.flops.trace import attention, forward, mixers
 from infocap_tasks.flops.trace.attention import windowed_keys
 from infocap_tasks.flops.verify import closed_form_attention
 
@@ -249,6 +250,35 @@ def test_other_mixers_equal_a_count_by_hand():
     )
     # Queries and keys are half as wide as the values, which are as wide as the model.
     assert xlstm.breakdown["mixer_core"] == 2 * 4 * 4 * 8 * (16 + 1)
+
+
+@pytest.mark.skipif("dory" not in CONFIG_MAPPING, reason="transformers 5.24 brings it")
+def test_looped_layers_cost_as_often_as_they_run():
+    """Dory's forward runs its recurrent section, here layers 1 and 2 of 4, once for each loop."""
+    config = CONFIG_MAPPING["dory"](
+        **GROUPED | {"num_hidden_layers": 4}, head_dim=16, intermediate_size=F, sliding_window=8,
+        layer_types=["sliding_attention", "sliding_attention", "full_attention", "full_attention"],
+        n_input_layers=1, n_output_layers=1, n_recurrent_loops=3,
+    )  # fmt: skip
+    flops = count(config, L)
+    runs = 1 + 3 * 2 + 1
+    # Queries, the gate of the output and its projection have 4 heads of 16, keys and values 2.
+    assert flops.breakdown["attention_projections"] == runs * 2 * (3 * D * 64 + 2 * D * 32)
+    assert flops.breakdown["mlp"] == runs * 2 * 3 * D * F
+    assert flops.breakdown["lm_head"] == 2 * D * V
+    keys = (1 + 3) * windowed_keys(L, 8) + (3 + 1) * windowed_keys(L, L)
+    assert flops.breakdown["attention_core"] == Fraction(2 * 4 * (16 + 16) * keys, L)
+
+
+def test_modules_are_converted_while_tensors_have_no_data():
+    """As constructors do that keep a part in float32, past torch's refusal to swap fake tensors."""
+    with forward._without_data():
+        block = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+        assert block.to(torch.bfloat16) is block
+        assert {p.dtype for p in block.parameters()} == {torch.bfloat16}
+        assert block[1].running_mean.dtype == torch.bfloat16
+        assert block[0](torch.ones(1, 3, dtype=torch.bfloat16)).shape == (1, 2)
+    assert torch.nn.Linear(3, 2).half().weight.dtype == torch.float16
 
 
 def test_shared_expert_as_wide_as_the_number_of_experts_is_no_router():

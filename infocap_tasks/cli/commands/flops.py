@@ -1,10 +1,15 @@
 """``infocap flops``: FLOPs to decode one token, from configs alone."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from infocap_tasks.cli.options import add_trust_remote_code
-from infocap_tasks.cli.output import add_output, count, deliver
+from infocap_tasks.cli.output import add_output, count, deliver, say
+from infocap_tasks.errors import FaultyFiles, InfocapError
 from infocap_tasks.report.tables import WIDE
+
+if TYPE_CHECKING:
+    from infocap_tasks.flops.record import Flops
 
 _DESCRIPTION = """\
 FLOPs to decode one token with a KV cache, averaged over the positions of a text of --context
@@ -39,16 +44,41 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Count, then print or write."""
+def run(options: argparse.Namespace) -> int:
+    """Count, then print or write; 1 if some of the models could not be counted."""
     from transformers.utils import logging
 
-    from infocap_tasks.flops.count import count_model
-    from infocap_tasks.models.pretrained import Pretrained
+    from infocap_tasks.flops.count import refuse_context
     from infocap_tasks.report.flops import RENDERERS
 
     logging.set_verbosity_error()  # remarks on fields that do not bear on FLOPs
-    models = [(m, Pretrained.from_file_or_id(m, options.trust_remote_code)) for m in options.models]
-    counted = [(name, count_model(model, options.context)) for name, model in models]
-    what = count(len(counted), "model")
+    refuse_context(options.context)
+    if len(options.models) == 1:
+        counted = [(options.models[0], _count(options.models[0], options))]
+    else:
+        counted = _count_each(options)
+    num_left_out = len(options.models) - len(counted)
+    what = count(len(counted), "model", num_left_out)
     deliver(options, lambda name: RENDERERS[name](counted, options.verify), what)
+    return int(num_left_out > 0)
+
+
+def _count(name: str, options: argparse.Namespace) -> "Flops":
+    from infocap_tasks.flops.count import count_model
+    from infocap_tasks.models.pretrained import Pretrained
+
+    model = Pretrained.from_file_or_id(name, options.trust_remote_code)
+    return count_model(model, options.context)
+
+
+def _count_each(options: argparse.Namespace) -> "list[tuple[str, Flops]]":
+    """The models that can be counted; of each other one it is said why not."""
+    counted = []
+    for name in options.models:
+        try:
+            counted.append((name, _count(name, options)))
+        except InfocapError as error:
+            say(f"left out: {error}")
+    if not counted:
+        raise FaultyFiles("no model is left to count; mend or leave out those named above")
+    return counted

@@ -6,7 +6,7 @@ No weights are read and no memory is taken, whatever the size.
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ from transformers.initialization import no_init_weights
 
 from infocap_tasks.flops.trace import attention, experts, mixers
 from infocap_tasks.flops.trace.attention import AttentionCall
+from infocap_tasks.models.replaced import replaced
 
 _TOKENS = 32
 
@@ -247,6 +248,23 @@ class _AssumedScalars(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+def _convert(module: nn.Module, function: Callable[..., Any], recurse: bool = True) -> nn.Module:
+    """``Module._apply``, which ``to`` calls, for fake tensors.
+
+    torch swaps the contents of a parameter, which it refuses where anything holds a weak
+    reference to it, as the mode of fake tensors does. Here the new parameter takes its place.
+    """
+    if recurse:
+        for child in module.children():
+            child._apply(function)
+    for name, parameter in module.named_parameters(recurse=False):
+        if (converted := function(parameter)) is not parameter:
+            setattr(module, name, nn.Parameter(converted, parameter.requires_grad))
+    for name, buffer in module.named_buffers(recurse=False):
+        setattr(module, name, function(buffer))
+    return module
+
+
 @contextmanager
 def _without_data() -> Iterator[None]:
     """Tensors have shapes and no data; checks of their values and warnings about them are off."""
@@ -255,7 +273,11 @@ def _without_data() -> Iterator[None]:
     torch_log.setLevel(logging.CRITICAL)
     torch.distributions.Distribution.set_default_validate_args(False)
     try:
-        with FakeTensorMode(allow_non_fake_inputs=True), _AssumedScalars():
+        with (
+            FakeTensorMode(allow_non_fake_inputs=True),
+            _AssumedScalars(),
+            replaced(nn.Module, "_apply", _convert),
+        ):
             yield
     finally:
         torch_log.setLevel(level)
