@@ -1,5 +1,6 @@
 """Which models are on this machine; imports nothing heavy, so the answer is immediate."""
 
+from difflib import get_close_matches
 from pathlib import Path
 
 from infocap_tasks.errors import InfocapError, did_you_mean
