@@ -97,7 +97,7 @@ def infocap(model: torch.nn.Module) -> Callable[[Requests], None]:
     lm = InfocapHF(model, tokenizer=byte_tokenizer(), max_length=TOKENS, batch_size=SEQUENCES)
     scorer = lm.scorer
     assert scorer is not None
-    assert scorer.engine.method == "blockwise"
+    assert scorer.engine.facts.method == "blockwise"
 
     def run(requests: Requests) -> None:
         windows = [Window(tuple(context), tuple(ids)) for _, context, ids in requests]

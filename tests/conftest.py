@@ -10,6 +10,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from helpers.models import TEXTS, byte_tokenizer, save_llama, write_jsonl
 
+import infocap_tasks.backend.registered  # noqa: F401  (tests of a single file use our backends too)
+
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:

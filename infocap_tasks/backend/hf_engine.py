@@ -12,11 +12,12 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import torch
 
-from infocap_tasks.backend.engine import OutOfMemory, WindowScore
+from infocap_tasks.backend.engine import EngineFacts, OutOfMemory, WindowScore
 from infocap_tasks.backend.scoring import Head, TokenScores, score_blockwise, score_logits
 from infocap_tasks.backend.weights import digest_weights
 from infocap_tasks.backend.windows import Window
@@ -57,6 +58,12 @@ class HFEngine:
     def method(self) -> str:
         """``blockwise`` from hidden states, or ``full_logits``."""
         return "full_logits" if self._head is None else "blockwise"
+
+    @property
+    def facts(self) -> EngineFacts:
+        """What results record of it."""
+        dtype = str(self._mixed_precision_dtype or self._model.dtype).removeprefix("torch.")
+        return EngineFacts("transformers", version("transformers"), dtype, self.method, "float32")
 
     @property
     def vocabulary_size(self) -> int:

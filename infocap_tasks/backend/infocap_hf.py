@@ -4,10 +4,9 @@ The harness's own transformers backend with another way to score: a ``Scorer`` o
 Loading, adapters, quantisation, generation and encoder-decoder models stay the harness's.
 """
 
-import math
 import os
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,19 +19,12 @@ from infocap_tasks.backend.checkpoint import loads_whole_checkpoints
 from infocap_tasks.backend.hf_engine import HFEngine, auto_budget_tokens
 from infocap_tasks.backend.processes import Processes
 from infocap_tasks.backend.scorer import Scorer
-from infocap_tasks.backend.token_text import PlainText, TokenAnswer, TokenText
-from infocap_tasks.backend.windows import Window, fitting_window, rolling_windows
+from infocap_tasks.backend.token_lm import BOS_POLICY, Request, TokenLM
 from infocap_tasks.models.pretrained import tokenizer_fingerprint
-
-BOS_POLICY = "one prefix token before each text, none from the tokenizer"
-
-_TEXTS_AT_ONCE = 64
-
-Request = tuple[Any, list[int], list[int]]
 
 
 @register_model("infocap-hf")
-class InfocapHF(HFLM):
+class InfocapHF(TokenLM, HFLM):
     """HFLM that scores from hidden states.
 
     Args:
@@ -51,10 +43,6 @@ class InfocapHF(HFLM):
         InfocapError: the model is not causal, or the cache folder or the checkpoint cannot be used;
             when scoring, a batch of half the size still does not fit into memory.
     """
-
-    # What tasks must know of a backend of ours before it is loaded; see task.settings.Backend.
-    takes_token_ids = True
-    bos_policy = BOS_POLICY
 
     def __init__(self, pretrained: Any, cache: str | None = None, **arguments: Any) -> None:
         # float32 for what is left to the harness, encoder-decoder models. The harness's own default
@@ -98,61 +86,6 @@ class InfocapHF(HFLM):
             one_text=any(self._processes.gather([one_text])),
         )
 
-    def loglikelihood_rolling(
-        self, requests: list[Instance], disable_tqdm: bool = False
-    ) -> list[float]:
-        """Log-likelihood of each text in nats, the first token after the prefix token."""
-        texts = [instance.args[0] for instance in requests]
-        windows = [
-            list(rolling_windows(ids, self.prefix_token_id, self.max_length))
-            for ids in self._encode(texts)
-        ]
-        nats = iter(self._window_nats([w for group in windows for w in group], disable_tqdm))
-        sums = [math.fsum(next(nats) for _ in group) for group in windows]
-        for text, total in zip(texts, sums, strict=True):
-            self.cache_hook.add_partial("loglikelihood_rolling", (text,), total)
-        return sums
-
-    def _encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """Token ids as the harness's tok_encode gives them, without special tokens; in batches.
-
-        Of a ``PlainText``, the names of special tokens are encoded as text too.
-        """
-        for first in range(0, len(texts), _TEXTS_AT_ONCE):
-            batch = texts[first : first + _TEXTS_AT_ONCE]
-            for is_plain, group in groupby(batch, key=lambda text: isinstance(text, PlainText)):
-                options = {"split_special_tokens": True} if is_plain else {}
-                yield from self.tokenizer(
-                    list(group), add_special_tokens=False, verbose=False, **options
-                )["input_ids"]
-
-    def _window_nats(self, windows: list[Window], quiet: bool) -> list[float]:
-        """Log-likelihood of each window's continuation in nats."""
-        if self.scorer is not None:
-            answers = self.scorer.answers(windows, want_greedy=False, quiet=quiet)
-            return [answer.loglikelihood_nats for answer in answers]
-        asked = [(None, list(w.context), list(w.continuation)) for w in windows]
-        return [nats for nats, _ in self._loglikelihood_tokens(asked, quiet)]
-
-    def loglikelihood(
-        self, requests: list[Instance], disable_tqdm: bool = False
-    ) -> list[tuple[float, bool]]:
-        """As the harness's; a ``TokenText`` is scored as the token ids that it carries."""
-        if self.scorer is None:
-            return super().loglikelihood(requests, disable_tqdm)
-        answers: dict[int, tuple[float, bool]] = {}
-        for size, numbers in _by_vocabulary(requests).items():
-            group = [requests[number] for number in numbers]
-            done: Sequence[tuple[float, bool]]
-            if size is None:
-                done = super().loglikelihood(group, disable_tqdm)
-            else:
-                asked = [(r.args, r.args[1].context_ids, r.args[1].token_ids) for r in group]
-                pairs = self._pairs(self.scorer, asked, disable_tqdm, size)
-                done = [TokenAnswer(*pair) for pair in pairs]
-            answers |= zip(numbers, done, strict=True)
-        return [answers[number] for number in range(len(requests))]
-
     def _loglikelihood_tokens(
         self,
         requests: list[Request],
@@ -161,27 +94,9 @@ class InfocapHF(HFLM):
     ) -> list[tuple[float, bool]]:
         """Log-likelihood of each continuation in nats, and whether it is the greedy one."""
         if self.scorer is not None:
-            return self._pairs(self.scorer, requests, disable_tqdm)
-        score = super()._loglikelihood_tokens
-        return self._processes.map(lambda share: score(share, disable_tqdm=disable_tqdm), requests)
-
-    def _pairs(
-        self,
-        scorer: Scorer,
-        requests: list[Request],
-        quiet: bool,
-        vocabulary_size: int | None = None,
-    ) -> list[tuple[float, bool]]:
-        windows = [
-            fitting_window(context, continuation, self.max_length, vocabulary_size)
-            for _, context, continuation in requests
-        ]
-        answers = scorer.answers(windows, want_greedy=True, quiet=quiet)
-        pairs = [(answer.loglikelihood_nats, answer.is_greedy) for answer in answers]
-        for (text, _, _), pair in zip(requests, pairs, strict=True):
-            if text is not None:
-                self.cache_hook.add_partial("loglikelihood", text, pair)
-        return pairs
+            return super()._loglikelihood_tokens(requests, disable_tqdm)
+        score = partial(HFLM._loglikelihood_tokens, self, disable_tqdm=disable_tqdm)
+        return self._processes.map(score, requests)
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """As the harness's, each process its share."""
@@ -208,16 +123,4 @@ class InfocapHF(HFLM):
     @property
     def scoring_method(self) -> str:
         """``blockwise``, ``full_logits``, or ``harness`` for encoder-decoder models."""
-        return "harness" if self.scorer is None else self.scorer.engine.method
-
-
-def _by_vocabulary(requests: Sequence[Instance]) -> dict[int | None, list[int]]:
-    """Numbers of the requests by the size of their vocabulary; None for those that are strings.
-
-    A batch has one vocabulary, and only a task that scores token ids names one.
-    """
-    by_size: dict[int | None, list[int]] = {}
-    for number, (_, continuation) in enumerate(request.args for request in requests):
-        has_ids = isinstance(continuation, TokenText)
-        by_size.setdefault(continuation.vocabulary_size if has_ids else None, []).append(number)
-    return by_size
+        return "harness" if self.scorer is None else self.scorer.engine.facts.method

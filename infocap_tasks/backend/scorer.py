@@ -6,14 +6,14 @@ turns batches of them into log-likelihoods.
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tqdm import tqdm
 
 from infocap_tasks.backend.answers import Answer, AnswerStore, request_key
 from infocap_tasks.backend.batches import make_batches
-from infocap_tasks.backend.engine import Engine, OutOfMemory
+from infocap_tasks.backend.engine import ConcurrentEngine, Engine, OutOfMemory, WindowScore
 from infocap_tasks.backend.processes import Processes
 from infocap_tasks.backend.windows import Window
 from infocap_tasks.errors import InfocapError
@@ -32,6 +32,9 @@ class Scorer:
         cache: folder for finished answers; None to keep none.
         processes: who shares the work; all of them must ask for the same windows.
         one_text: fill batches with one sequence each, where others would change its answers.
+        repeats_within: bits within which the engine repeats its answer to so many tokens. Where
+            it is given, one kept answer is asked for again before the others are used, since
+            another model may run under the same name. None where the fingerprint tells.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Scorer:
         cache: str | None = None,
         processes: Processes | None = None,
         one_text: bool = False,
+        repeats_within: Callable[[int], float] | None = None,
     ) -> None:
         self.engine = engine
         self.one_text = one_text
@@ -50,6 +54,7 @@ class Scorer:
         self._cache = cache
         self._processes = processes or Processes()
         self._store: AnswerStore | None = None
+        self._repeats_within = repeats_within
 
     def answers(
         self, windows: Sequence[Window], want_greedy: bool, quiet: bool = False
@@ -100,32 +105,55 @@ class Scorer:
     ) -> dict[Window, Answer]:
         """The answers to this process's batches, taken from the store or added to it."""
         store = self._open_store()
-        answered: dict[Window, Answer] = {}
+        keys = {window: _key(window, want_greedy) for batch in batches for window in batch}
+        answered = {w: a for w, key in keys.items() if store is not None and (a := store.get(key))}
+        if answered and self._repeats_within is not None:
+            self._ask_again(answered, want_greedy, self._repeats_within)
+        # A batch keeps its place and its order, so that a resumed run computes the same bits.
+        missing = [[window for window in batch if window not in answered] for batch in batches]
         with tqdm(
-            total=sum(len(window.inputs) for batch in batches for window in batch),
-            desc=f"scoring ({self.engine.method})",
+            total=_num_tokens(keys),
+            initial=_num_tokens(answered),
+            desc=f"scoring ({self.engine.facts.method})",
             unit=" tokens",
             unit_scale=True,
             disable=quiet or self._processes.index != 0,
         ) as progress:
-            for batch in batches:
-                if store is None:
-                    answered |= self._score_batch(batch, want_greedy)
-                else:
-                    answered |= self._score_missing(batch, want_greedy, store)
-                progress.update(sum(len(window.inputs) for window in batch))
+            for new in self._run([batch for batch in missing if batch], want_greedy):
+                if store is not None:
+                    store.add({keys[window]: answer for window, answer in new.items()})
+                answered |= new
+                progress.update(_num_tokens(new))
         return answered
 
-    def _score_missing(
-        self, batch: list[Window], want_greedy: bool, store: AnswerStore
-    ) -> dict[Window, Answer]:
-        """A batch's answers; those that the store lacks are computed, and kept at once."""
-        keys = {window: _key(window, want_greedy) for window in batch}
-        kept = {window: answer for window, key in keys.items() if (answer := store.get(key))}
-        new = self._score_batch([w for w in batch if w not in kept], want_greedy)
-        if new:
-            store.add({keys[window]: answer for window, answer in new.items()})
-        return kept | new
+    def _run(
+        self, batches: Sequence[list[Window]], want_greedy: bool
+    ) -> Iterator[dict[Window, Answer]]:
+        """The answers to each batch, as they are finished."""
+        if isinstance(self.engine, ConcurrentEngine):
+            for number, scores in self.engine.score_concurrently(batches, want_greedy):
+                yield _answers(batches[number], scores)
+        else:
+            for batch in batches:
+                yield self._score_batch(batch, want_greedy)
+
+    def _ask_again(
+        self,
+        kept: Mapping[Window, Answer],
+        want_greedy: bool,
+        repeats_within: Callable[[int], float],
+    ) -> None:
+        """Refuse kept answers that the engine no longer gives."""
+        window = max(kept, key=lambda window: len(window.continuation))
+        num_tokens = len(window.continuation)
+        (again,) = self._score_batch([window], want_greedy).values()
+        change_bits = abs(again.loglikelihood_nats - kept[window].loglikelihood_nats) / math.log(2)
+        if change_bits > repeats_within(num_tokens):
+            raise InfocapError(
+                f"--cache {self._cache}: the answers kept there are those of other weights: a text "
+                f"of {num_tokens} tokens now has a code length that is {change_bits:.1f} bits away "
+                "from the kept one; give another folder, or serve the model of before"
+            )
 
     def _score_batch(self, batch: list[Window], want_greedy: bool) -> dict[Window, Answer]:
         """A batch's answers; if it does not fit into memory, those of two of half the size.
@@ -134,28 +162,20 @@ class Scorer:
         would fail several times before it succeeds, so the user should set a smaller one.
         """
         try:
-            return self._run(batch, want_greedy)
+            return _answers(batch, self.engine.score(batch, want_greedy))
         except OutOfMemory:
             half = (len(batch) + 1) // 2
         log.warning("out of memory with %d sequences: going on with %d at a time", len(batch), half)
         try:
-            return self._run(batch[:half], want_greedy) | self._run(batch[half:], want_greedy)
+            parts = [part for part in (batch[:half], batch[half:]) if part]
+            scores = [score for part in parts for score in self.engine.score(part, want_greedy)]
+            return _answers(batch, scores)
         except OutOfMemory as error:
             raise InfocapError(
                 f"out of memory with {half} sequences of {len(batch[0].inputs)} tokens too; "
                 "set a lower --batch_size N (1 is the least) or --metadata max_tokens, or give the "
                 "model more memory with --model_args parallelize=True"
             ) from error
-
-    def _run(self, batch: list[Window], want_greedy: bool) -> dict[Window, Answer]:
-        if not batch:
-            return {}
-        scores = self.engine.score(batch, want_greedy)
-        # fsum rounds once, so a text's sum does not depend on the order of its terms.
-        return {
-            window: Answer(math.fsum(score.loglikelihoods_nats), score.is_greedy)
-            for window, score in zip(batch, scores, strict=True)
-        }
 
     def _open_store(self) -> AnswerStore | None:
         # Opened when first needed: the fingerprint reads all weights.
@@ -164,6 +184,18 @@ class Scorer:
             log.info("%d answers of this model in %s", len(self._store), self._cache)
             self._processes.wait()  # none writes before all have read one another's files
         return self._store
+
+
+def _answers(batch: Sequence[Window], scores: Sequence[WindowScore]) -> dict[Window, Answer]:
+    # fsum rounds once, so a text's sum does not depend on the order of its terms.
+    return {
+        window: Answer(math.fsum(score.loglikelihoods_nats), score.is_greedy)
+        for window, score in zip(batch, scores, strict=True)
+    }
+
+
+def _num_tokens(windows: Iterable[Window]) -> int:
+    return sum(len(window.inputs) for window in windows)
 
 
 def _key(window: Window, want_greedy: bool) -> bytes:

@@ -1,14 +1,54 @@
-"""Texts that tell a backend of ours, through the harness, how a task wants them encoded."""
+"""What tasks and backends of ours tell one another through the harness, which sees plain values.
+
+Texts say how a task wants them encoded; answers say what scored them.
+"""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from infocap_tasks.backend.engine import EngineFacts
 
 
-class TokenAnswer(NamedTuple):
-    """The answer of a backend that scored the ids; to the harness a pair like any other."""
+class RollingAnswer(float):
+    """A text's log-likelihood in nats from a backend of ours; to the harness a plain float.
 
-    loglikelihood_nats: float
-    is_greedy: bool
+    Attributes:
+        engine: what scored it.
+    """
+
+    __slots__ = ("engine",)
+
+    engine: EngineFacts
+
+    def __new__(cls, loglikelihood_nats: float, engine: EngineFacts) -> "RollingAnswer":
+        """The number, with what scored it."""
+        self = super().__new__(cls, loglikelihood_nats)
+        self.engine = engine
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies of any kind."""
+        return RollingAnswer, (float(self), self.engine)
+
+
+class TokenAnswer(tuple[float, bool]):
+    """The answer of a backend that scored the ids; to the harness a plain pair.
+
+    Attributes:
+        engine: what scored them.
+    """
+
+    engine: EngineFacts
+
+    def __new__(cls, pair: tuple[float, bool], engine: EngineFacts) -> "TokenAnswer":
+        """Log-likelihood in nats and whether the ids are the likeliest, with what scored them."""
+        self = super().__new__(cls, pair)
+        self.engine = engine
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies of any kind."""
+        return TokenAnswer, (tuple(self), self.engine)
 
 
 class PlainText(str):
@@ -23,7 +63,7 @@ class PlainText(str):
 class TokenText(str):
     """A continuation that is scored as these token ids, whatever its string would encode to.
 
-    To the harness, its logs and its caches it is the string; ``infocap-hf`` takes the ids.
+    To the harness, its logs and its caches it is the string; our backends take the ids.
 
     Attributes:
         context_ids: token ids that come before; at least one.

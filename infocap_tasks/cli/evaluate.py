@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infocap_tasks.backend.names import BACKENDS
 from infocap_tasks.backend.processes import end_with_launcher
 from infocap_tasks.cli.flags import (
     Given,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 # after all that can be refused without it.
 
 _OUR_MODEL = "infocap-hf"
-_OUR_BACKENDS = frozenset({_OUR_MODEL})
+_OUR_BACKENDS = frozenset(BACKENDS)
 # The names under which the harness registers its transformers backend.
 _HF_MODELS = frozenset({"hf", "hf-auto", "huggingface"})
 # Neither is the harness's default: it would put a second BOS before each text, and take the

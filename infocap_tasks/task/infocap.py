@@ -16,6 +16,7 @@ from lm_eval.api.task import ConfigurableTask
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from infocap_tasks.backend.engine import EngineFacts
 from infocap_tasks.backend.token_text import PlainText
 from infocap_tasks.corpora.corpus import Corpus, open_corpus
 from infocap_tasks.corpora.text import Text
@@ -90,6 +91,7 @@ class InformationCapacityTask(ConfigurableTask):
         config = {key: value for key, value in config.items() if key != "class"}
         self._docs: dict[str, dict[str, Any]] = {}  # by the origin of their texts
         self._scored: list[DocumentScore] = []
+        self._engine: EngineFacts | None = None  # known when a backend of ours has answered
         super().__init__(config=config)
         for name in [name for name in self._aggregation_list if name in METRICS]:
             # The harness fills in "N/A" for the error of a custom metric. A second metric under the
@@ -222,9 +224,13 @@ class InformationCapacityTask(ConfigurableTask):
             InfocapError: the log-likelihood is not a finite number.
         """
         (loglikelihood_nats,) = results
+        self._note_engine(loglikelihood_nats)
         of_ours = self._score_items(doc, loglikelihood_nats)
         # The harness's own metrics come first: a metric erases the error that came before it.
         return super().process_results(doc, results) | of_ours
+
+    def _note_engine(self, answer: Any) -> None:
+        self._engine = getattr(answer, "engine", None)  # answers of other backends don't say
 
     def _score_items(self, doc: Mapping[str, Any], loglikelihood_nats: float) -> dict[str, Any]:
         """The document's score under the name of each metric that takes our items."""
@@ -273,7 +279,8 @@ class InformationCapacityTask(ConfigurableTask):
             "regime": self.regime,
             "max_tokens": self.settings.max_tokens,
             "bias_bits_per_token": self.settings.bias_bits_per_token,
-            "softmax_dtype": self._softmax_dtype,
+            "softmax_dtype": self._engine.softmax_dtype if self._engine else self._softmax_dtype,
+            **({"engine": self._engine._asdict()} if self._engine else {}),
             "corpus": self._corpus_record(),
             "tokenizer": self._tokenizer_record(),
             "flops": self._flops.record(),

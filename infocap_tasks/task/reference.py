@@ -226,6 +226,7 @@ class ReferenceTask(InformationCapacityTask):
         Where a backend scored the string, a few tokens less or more, their mean stands for all.
         """
         (answer,) = results
+        self._note_engine(answer)
         has_ids = isinstance(answer, TokenAnswer)
         self._scored_as.add("ids" if has_ids else "strings")
         num_scored = doc["num_tokens"] if has_ids else doc["num_tokens_of_string"]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infocap_tasks.backend.answers import Answer
-from infocap_tasks.backend.engine import OutOfMemory, WindowScore
+from infocap_tasks.backend.engine import EngineFacts, OutOfMemory, WindowScore
 from infocap_tasks.backend.scorer import Scorer
 from infocap_tasks.backend.windows import Window
 from infocap_tasks.errors import InfocapError
@@ -20,7 +20,7 @@ COMMON, RARE = math.log(1 / 2), math.log(1 / 2 / (VOCABULARY - 1))
 class Counting:
     """A model that counts: after n comes n + 1 with probability 1/2, else any other number."""
 
-    method = "on paper"
+    facts = EngineFacts("on paper", None, None, "counting", None)
     max_length = 16
 
     def __init__(self, most_windows=10**6, batches_until_killed=10**6):
@@ -104,3 +104,49 @@ def test_batch_that_does_not_fit_is_halved_once(caplog, monkeypatch):
     assert "out of memory with 6 sequences: going on with 3 at a time" in caplog.text
     with pytest.raises(InfocapError, match="out of memory with 4 sequences of 3 tokens too"):
         scorer(Counting(most_windows=3), max_sequences=8).answers(SOME, True, quiet=True)
+
+
+class InFlight(Counting):
+    """A client of a server: many batches at once, finished the last one first."""
+
+    def budget_tokens(self):
+        return 1
+
+    def score_concurrently(self, batches, want_greedy):
+        for number in reversed(range(len(batches))):
+            yield number, self.score(batches[number], want_greedy)
+
+
+def test_batches_may_finish_in_any_order_and_are_kept_as_they_finish(tmp_path):
+    killed = InFlight(batches_until_killed=7)
+    with pytest.raises(KeyboardInterrupt):
+        scorer(killed, cache=str(tmp_path)).answers(SOME, want_greedy=True, quiet=True)
+    assert len(killed.scored) == 7
+    resumed = InFlight()
+    answers = scorer(resumed, cache=str(tmp_path)).answers(SOME, want_greedy=True, quiet=True)
+    assert answers == [on_paper(window, True) for window in SOME]
+    assert sorted(map(str, killed.scored + resumed.scored)) == sorted(map(str, SOME))
+
+
+class Reversed(Counting):
+    """Other weights under the same name: after n comes n - 1."""
+
+    def score_one(self, window, want_greedy):
+        backwards = Window(
+            tuple(-token for token in window.context),
+            tuple(-token for token in window.continuation),
+        )
+        return super().score_one(backwards, want_greedy)
+
+
+def test_kept_answers_of_other_weights_are_refused_where_the_fingerprint_cannot_tell(tmp_path):
+    asked = {"want_greedy": True, "quiet": True}
+    first = scorer(Counting(), cache=str(tmp_path), repeats_within=lambda num_tokens: 0.1)
+    kept = first.answers(SOME[:20], **asked)
+    again = Counting()
+    same = scorer(again, cache=str(tmp_path), repeats_within=lambda num_tokens: 0.1)
+    assert same.answers(SOME, **asked)[:20] == kept
+    assert len(again.scored) == len(SOME) - 20 + 1  # one of the kept ones is asked for again
+    other = scorer(Reversed(), cache=str(tmp_path), repeats_within=lambda num_tokens: 0.1)
+    with pytest.raises(InfocapError, match="answers kept there are those of other weights"):
+        other.answers(SOME, **asked)

@@ -1,0 +1,1 @@
+"""Models behind a server: what it is, how it is asked, and many requests in flight."""

@@ -1,0 +1,164 @@
+"""What a server is: its kind, version and models, found out by asking it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from infocap_tasks.backend.api.dialects import DIALECTS, Dialect
+from infocap_tasks.errors import InfocapError
+
+_TIMEOUT_S = 20
+# What users copy an address from ends in one of these.
+_PATHS = ("/v1/completions", "/v1/chat/completions", "/generate", "/v1/models", "/v1")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of one model.
+
+    Attributes:
+        url: its address, without a path below it.
+        dialect: how it is asked.
+        name: what runs the model, such as ``vllm``.
+        version: of that; None if it does not tell.
+        model: the name under which it serves the model.
+        source: the folder or hub id that it loaded the model from; None if it does not tell.
+        max_length: the tokens that prompt and answer may have together; None if it does not tell.
+    """
+
+    url: str
+    dialect: Dialect
+    name: str
+    version: str | None
+    model: str
+    source: str | None
+    max_length: int | None
+
+    @property
+    def local_or_hub_source(self) -> str | None:
+        """``source``, or the model's name, where config and tokenizer can be loaded from it here.
+
+        A folder of another machine is none of them.
+        """
+        for name in (self.source, self.model):
+            if name and (Path(name).is_dir() or _may_be_hub_id(name)):
+                return name
+        return None
+
+
+def _may_be_hub_id(name: str) -> bool:
+    return name.count("/") == 1 and not name.startswith((".", "/", "~"))
+
+
+def ask(base_url: str, model: str | None, engine: str | None, api_key: str | None) -> Server:
+    """The server at this address.
+
+    Args:
+        base_url: its address, with or without ``/v1`` or ``/v1/completions``.
+        model: the model to score; None for the only one that it serves.
+        engine: ``vllm``, ``sglang`` or ``echo``; None to find it out.
+        api_key: sent as a bearer token; None for none.
+
+    Raises:
+        InfocapError: it does not answer, does not serve the model, or ``engine`` is unknown.
+    """
+    url = _without_path(base_url)
+    if engine is not None and engine not in DIALECTS:
+        raise InfocapError(
+            f"engine={engine}: unknown; give one of {', '.join(DIALECTS)}, or leave it out"
+        )
+    asking = _Asking(url, api_key)
+    served = _list(asking.get("/v1/models", must=True))
+    chosen = _choose(served, model, url)
+    version = (asking.get("/version") or {}).get("version")
+    info = asking.get("/get_model_info") or {}
+    if engine is None:
+        if version and chosen.get("owned_by") in ("vllm", None):
+            engine = "vllm"
+        else:
+            engine = "sglang" if "model_path" in info else "echo"
+    if engine == "sglang":
+        version = (asking.get("/get_server_info") or {}).get("version")
+    name = engine if engine != "echo" else str(chosen.get("owned_by") or "openai-compatible")
+    limit = chosen.get("max_model_len")
+    return Server(
+        url,
+        DIALECTS[engine],
+        name,
+        None if version is None else str(version),
+        str(chosen["id"]),
+        chosen.get("root") or info.get("model_path"),
+        limit if isinstance(limit, int) else None,
+    )
+
+
+def _without_path(base_url: str) -> str:
+    url = base_url.rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise InfocapError(
+            f"base_url={base_url}: must begin with http:// or https://, such as "
+            "http://localhost:8000/v1"
+        )
+    for path in _PATHS:
+        url = url.removesuffix(path)
+    return url
+
+
+def _list(answer: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    models = (answer or {}).get("data")
+    if not isinstance(models, list):
+        return []
+    return [model for model in models if isinstance(model, dict) and "id" in model]
+
+
+def _choose(served: list[Mapping[str, Any]], model: str | None, url: str) -> Mapping[str, Any]:
+    names = [str(entry["id"]) for entry in served]
+    if model is None and len(served) == 1:
+        return served[0]
+    if model is None:
+        raise InfocapError(f"model=: {url} serves {', '.join(names) or 'no model'}; name one")
+    if model in names:
+        return served[names.index(model)]
+    if not names:
+        return {"id": model}  # it does not list them
+    nearest = get_close_matches(model, names, 1)
+    meant = f"did you mean {nearest[0]}?" if nearest else f"it serves {', '.join(names)}"
+    raise InfocapError(f"model={model}: not served by {url}; {meant}")
+
+
+class _Asking:
+    """GET requests to one server."""
+
+    def __init__(self, url: str, api_key: str | None) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+    def get(self, path: str, must: bool = False) -> Mapping[str, Any] | None:
+        """The JSON object at this path; None if there is none and it need not be there."""
+        try:
+            request = Request(self._url + path, headers=self._headers)
+            with urlopen(request, timeout=_TIMEOUT_S) as answer:
+                content = json.load(answer)
+                return content if isinstance(content, dict) else None
+        except HTTPError as error:
+            if error.code in (401, 403):
+                raise InfocapError(
+                    f"base_url={self._url}: answered {error.code} (no access); set the key in the "
+                    "environment variable OPENAI_API_KEY"
+                ) from None
+            return None
+        except (URLError, OSError) as error:
+            if not must:
+                return None
+            reason = getattr(error, "reason", None) or error
+            raise InfocapError(
+                f"base_url={self._url}: no server answers there ({reason}); start one, or give "
+                "its address, such as http://localhost:8000/v1"
+            ) from None
+        except ValueError:  # no JSON
+            return None

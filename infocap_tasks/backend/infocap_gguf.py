@@ -1,0 +1,110 @@
+"""The harness seam for GGUF files: ``--model infocap-gguf``, llama.cpp in this process."""
+
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from pathlib import Path
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.registry import register_model
+
+from infocap_tasks.backend.causality import must_score_alone
+from infocap_tasks.backend.gguf_engine import GGUFEngine
+from infocap_tasks.backend.scorer import Scorer
+from infocap_tasks.backend.token_lm import BOS_POLICY
+from infocap_tasks.backend.token_text import PlainText
+from infocap_tasks.backend.tokenizer_lm import TokenizerLM
+from infocap_tasks.errors import InfocapError
+from infocap_tasks.models.pretrained import Pretrained, load_tokenizer, tokenizer_fingerprint
+
+# What llama.cpp rounds activations to, in most quantisations: 8 bits.
+_ROUNDING = 2**-8
+
+
+@register_model("infocap-gguf")
+class InfocapGGUF(TokenizerLM):
+    """A GGUF file scored by llama.cpp, with its quantisation and its kernels.
+
+    Args:
+        pretrained: the file.
+        tokenizer: folder or hub id; None for the one in the file.
+        max_length: the window in tokens; None for the one that the file says.
+        n_threads: threads of llama.cpp; None for one a core.
+        n_gpu_layers: layers on the GPU, where llama.cpp was built for one; -1 for all.
+        cache: folder for finished answers; a run that was killed is resumed from there.
+        add_bos_token: whether standard tasks begin with BOS; None: as the tokenizer does.
+        prefix_token_id: the token that the first one of a text is predicted from; None: BOS, EOS.
+
+    Raises:
+        InfocapError: the file cannot be loaded, the model is not causal, or its tokenizer encodes
+            a text as llama.cpp does not.
+    """
+
+    def __init__(
+        self,
+        pretrained: str,
+        tokenizer: str | None = None,
+        max_length: int | None = None,
+        n_threads: int | None = None,
+        n_gpu_layers: int = -1,
+        cache: str | None = None,
+        add_bos_token: bool | None = None,
+        prefix_token_id: int | None = None,
+        batch_size: int | str = "auto",
+        max_batch_size: int | None = None,
+        device: str | None = None,
+    ) -> None:
+        if not Path(pretrained).is_file():
+            raise InfocapError(
+                f"pretrained={pretrained}: no such file; --model infocap-gguf takes a .gguf file"
+            )
+        named = Pretrained.from_file_or_id(tokenizer or pretrained)
+        super().__init__(load_tokenizer(named), add_bos_token, prefix_token_id)
+        self._engine = GGUFEngine(Path(pretrained), max_length, n_threads, n_gpu_layers)
+        self.max_length = self._engine.max_length
+        self.scorer = Scorer(
+            self._engine,
+            settings={
+                "tokenizer": tokenizer_fingerprint(self.tokenizer),
+                "prefix_token_id": self.prefix_token_id,
+                "bos_policy": BOS_POLICY,
+            },
+            cache=cache,
+            one_text=must_score_alone(
+                self._engine.score, self._engine.vocabulary_size, self.max_length, _ROUNDING
+            ),
+        )
+
+    def _encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """As the parent's; the ids must be those of llama.cpp's own tokenizer.
+
+        Raises:
+            InfocapError: they are not; the message names the first that differs.
+        """
+        for text, ids in zip(texts, super()._encode(texts), strict=True):
+            if isinstance(text, PlainText):
+                self._require_same(text, ids)
+            yield ids
+
+    def _require_same(self, text: str, ids: list[int]) -> None:
+        theirs = self._engine.tokenize(text)
+        if theirs == ids:
+            return
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(ids, theirs, strict=False))
+        place = len(list(same))
+        here = self.tokenizer.decode(ids[max(0, place - 2) : place + 2])
+        raise InfocapError(
+            f"tokenizer {self.tokenizer.name_or_path}: token {place + 1} of a text, near {here!r}, "
+            f"is {ids[place : place + 1]}, and {theirs[place : place + 1]} to llama.cpp; give the "
+            "tokenizer of the original model with tokenizer=DIR_OR_HUB_ID in --model_args"
+        )
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Nothing: texts are written by llama.cpp's server, which the harness has a backend for.
+
+        Raises:
+            InfocapError: always.
+        """
+        raise InfocapError(
+            "--model infocap-gguf: scores texts and does not write them; leave out the tasks that "
+            "generate, or run them on the harness's --model gguf"
+        )

@@ -1,0 +1,91 @@
+"""The engine of ``infocap-vllm``: vLLM in this process, asked for log-probabilities of prompts."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from infocap_tasks.backend.engine import EngineFacts, WindowScore
+from infocap_tasks.backend.windows import Window
+
+# A batch ends when its last text does; of so many steps, the last one may be half empty.
+_STEPS_OF_A_BATCH = 8
+
+
+class VLLMEngine:
+    """A model that vLLM has loaded.
+
+    Args:
+        llm: vLLM's ``LLM``.
+        max_model_len: tokens that prompt and answer may have together.
+        lora_request: the adapter to score with; None for none.
+    """
+
+    def __init__(self, llm: Any, max_model_len: int, lora_request: Any = None) -> None:
+        # The token that vLLM must write takes room, and so does the last one of the prompt.
+        self.max_length = max_model_len - 2
+        self._llm = llm
+        self._lora_request = lora_request
+
+    @property
+    def facts(self) -> EngineFacts:
+        """What results record of it."""
+        dtype = str(self.dtype).removeprefix("torch.")
+        return EngineFacts("vllm", version("vllm"), dtype, "prompt_logprobs", "float32")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which the model computes."""
+        dtype: torch.dtype = self._llm.llm_engine.model_config.dtype
+        return dtype
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of token ids that the model can read."""
+        return int(self._llm.llm_engine.model_config.get_vocab_size())
+
+    def budget_tokens(self) -> int:
+        """Tokens of eight of vLLM's own steps."""
+        scheduler = self._llm.llm_engine.vllm_config.scheduler_config
+        return int(scheduler.max_num_batched_tokens) * _STEPS_OF_A_BATCH
+
+    def fingerprint(self, settings: Mapping[str, Any]) -> str:
+        """Hex digits that differ by model, arguments and ``settings``; not by the weights.
+
+        They lie in other processes, on other nodes even, and are tens of gigabytes.
+        """
+        everything = {
+            "facts": self.facts._asdict(),
+            "config": self._llm.llm_engine.model_config.hf_config.to_dict(),
+            "max_length": self.max_length,
+            **settings,
+        }
+        text = json.dumps(everything, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def score(self, batch: Sequence[Window], want_greedy: bool) -> list[WindowScore]:
+        """The scores of a batch, by vLLM's own scheduler."""
+        from vllm import SamplingParams
+
+        # One token must be written. With 0 logprobs vLLM gives that of the prompt's token alone,
+        # and its rank, which tells whether it is the likeliest.
+        wanted = SamplingParams(
+            max_tokens=1, temperature=0, prompt_logprobs=0, flat_logprobs=True, detokenize=False
+        )
+        prompts = [{"prompt_token_ids": [*w.context, *w.continuation]} for w in batch]
+        answers = self._llm.generate(
+            prompts, wanted, use_tqdm=False, lora_request=self._lora_request
+        )
+        return [_score(answer, w) for answer, w in zip(answers, batch, strict=True)]
+
+
+def _score(answer: Any, window: Window) -> WindowScore:
+    first = len(window.context)
+    tokens = [
+        answer.prompt_logprobs[first + place][token]
+        for place, token in enumerate(window.continuation)
+    ]
+    return WindowScore([token.logprob for token in tokens], all(t.rank == 1 for t in tokens))
