@@ -8,7 +8,7 @@ from lm_eval.api.registry import register_model
 
 from infocap_tasks.backend.api.engine import ApiEngine
 from infocap_tasks.backend.api.probe import refuse_other_tokenizer
-from infocap_tasks.backend.api.server import Server, ask
+from infocap_tasks.backend.api.server import API_KEY, ask, require_source
 from infocap_tasks.backend.scorer import Scorer
 from infocap_tasks.backend.token_lm import BOS_POLICY
 from infocap_tasks.backend.tokenizer_lm import TokenizerLM
@@ -77,7 +77,7 @@ class InfocapAPI(TokenizerLM):
                 "--model infocap-api: one process asks the server; start it without torchrun and "
                 "set num_concurrent=N in --model_args"
             )
-        api_key = os.environ.get("OPENAI_API_KEY")
+        api_key = os.environ.get(API_KEY)
         server = ask(base_url, model, engine, api_key)
         source = tokenizer or require_source(server)
         named = Pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
@@ -122,22 +122,6 @@ class InfocapAPI(TokenizerLM):
             )
         texts: list[str] = self._writer.generate_until(requests, disable_tqdm=disable_tqdm)
         return texts
-
-
-def require_source(server: Server) -> str:
-    """Where config and tokenizer of a served model are loaded from.
-
-    Raises:
-        InfocapError: the server does not tell, or it is a folder of another machine.
-    """
-    source = server.local_or_hub_source
-    if source is None:
-        raise InfocapError(
-            f"model {server.model} of {server.url}: the server loaded it from "
-            f"{server.source or 'somewhere'}, which is no folder here and no hub id; add "
-            "tokenizer=DIR_OR_HUB_ID to --model_args and flops_config=DIR_OR_HUB_ID to --metadata"
-        )
-    return source
 
 
 def _at_least(name: str, value: Any, least: int) -> Any:

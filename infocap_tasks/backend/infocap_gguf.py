@@ -25,7 +25,8 @@ class InfocapGGUF(TokenizerLM):
     """A GGUF file scored by llama.cpp, with its quantisation and its kernels.
 
     Args:
-        pretrained: the file.
+        pretrained: the file, or its folder.
+        gguf_file: the name of the file in a folder.
         tokenizer: folder or hub id; None for the one in the file.
         max_length: the window in tokens; None for the one that the file says.
         n_threads: threads of llama.cpp; None for one a core.
@@ -42,6 +43,7 @@ class InfocapGGUF(TokenizerLM):
     def __init__(
         self,
         pretrained: str,
+        gguf_file: str | None = None,
         tokenizer: str | None = None,
         max_length: int | None = None,
         n_threads: int | None = None,
@@ -53,13 +55,14 @@ class InfocapGGUF(TokenizerLM):
         max_batch_size: int | None = None,
         device: str | None = None,
     ) -> None:
-        if not Path(pretrained).is_file():
+        file = Path(pretrained, gguf_file or "").expanduser()
+        if not file.is_file():
             raise InfocapError(
-                f"pretrained={pretrained}: no such file; --model infocap-gguf takes a .gguf file"
+                f"pretrained={file}: no such file; --model infocap-gguf takes a .gguf file"
             )
-        named = Pretrained.from_file_or_id(tokenizer or pretrained)
+        named = Pretrained.from_file_or_id(tokenizer or str(file))
         super().__init__(load_tokenizer(named), add_bos_token, prefix_token_id)
-        self._engine = GGUFEngine(Path(pretrained), max_length, n_threads, n_gpu_layers)
+        self._engine = GGUFEngine(file, max_length, n_threads, n_gpu_layers)
         self.max_length = self._engine.max_length
         self.scorer = Scorer(
             self._engine,

@@ -13,16 +13,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infocap_tasks.backend.names import BACKENDS
 from infocap_tasks.backend.processes import end_with_launcher
+from infocap_tasks.cli.backends import (
+    HF_MODELS,
+    OUR_BACKENDS,
+    OUR_MODEL,
+    complete_model_args,
+    facts,
+)
 from infocap_tasks.cli.flags import (
     Given,
-    refuse_missing_device,
     refuse_unusable_answer_file,
     refuse_unusable_flags,
 )
 from infocap_tasks.cli.foreign_errors import worded
-from infocap_tasks.cli.gguf_file import with_gguf_file
 from infocap_tasks.cli.plain_lines import plain_lines_in_logs
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
@@ -36,14 +40,6 @@ if TYPE_CHECKING:
 
 # torch, transformers and the harness take seconds to import. So each is imported where it is used,
 # after all that can be refused without it.
-
-_OUR_MODEL = "infocap-hf"
-_OUR_BACKENDS = frozenset(BACKENDS)
-# The names under which the harness registers its transformers backend.
-_HF_MODELS = frozenset({"hf", "hf-auto", "huggingface"})
-# Neither is the harness's default: it would put a second BOS before each text, and take the
-# log-softmax in the model's own precision.
-_HF_DEFAULTS = {"add_bos_token": False, "softmax_dtype": "float32"}
 
 
 def evaluate(arguments: Sequence[str]) -> None:
@@ -116,8 +112,8 @@ def refuse_unusable(options: argparse.Namespace) -> None:
         InfocapError: there are such flags.
     """
     given = _given_by(options)
-    model = given("model") or _OUR_MODEL
-    args = given("model_args") if model in _OUR_BACKENDS | _HF_MODELS else None
+    model = given("model") or OUR_MODEL
+    args = given("model_args") if model in OUR_BACKENDS | HF_MODELS else None
     refuse_unusable_flags(given, _folders(given), model, _as_dict(args))
 
 
@@ -153,9 +149,12 @@ def complete(
     given = _given_by(options)
     options.include_path = _folders(given)
     options.tasks = given("tasks")
-    options.model = given("model") or _OUR_MODEL
-    options.model_args = _model_args(options.model, given, cache)
-    if options.model in _OUR_BACKENDS:
+    options.model = given("model") or OUR_MODEL
+    model_args = _as_dict(given("model_args"))
+    if given("trust_remote_code"):
+        model_args["trust_remote_code"] = True  # the harness tells the model, but not the tasks
+    options.model_args = complete_model_args(options.model, model_args, given("device"), cache)
+    if options.model in OUR_BACKENDS:
         options.batch_size = given("batch_size") or "auto"
         _refuse_use_cache_of_processes(given)
     options.metadata = _metadata(options, given)
@@ -169,38 +168,12 @@ def complete(
     return options
 
 
-def _model_args(model: str, given: Given, cache: str | None) -> dict[str, Any]:
-    """The model's arguments, with our defaults and ``--cache``."""
-    model_args = _as_dict(given("model_args"))
-    if given("trust_remote_code"):
-        model_args["trust_remote_code"] = True  # the harness tells the model, but not the tasks
-    if model in _HF_MODELS:
-        model_args = _HF_DEFAULTS | model_args
-    if model in _HF_MODELS or model in _OUR_BACKENDS:
-        model_args = with_gguf_file(model_args)
-        _require_model(model_args)
-        refuse_missing_device(given("device") or model_args.get("device"))
-    if not cache:
-        return model_args
-    if model not in _OUR_BACKENDS:
-        raise InfocapError(
-            f"--cache: --model {model} has no such cache; leave --model out (it is {_OUR_MODEL}), "
-            "or use the harness's --use_cache"
-        )
-    return model_args | {"cache": cache}
-
-
 def _metadata(options: argparse.Namespace, given: Given) -> dict[str, Any]:
     """What tasks are told: what the user gave, and the facts of a backend of ours."""
     metadata = _as_dict(given("metadata"))
-    if options.model not in _OUR_BACKENDS:
-        for key in ("bos_policy", "takes_token_ids"):  # as copied from the results of another model
-            metadata.pop(key, None)
-    else:
-        from infocap_tasks.backend import InfocapHF as backend
-
-        metadata["bos_policy"] = backend.bos_policy
-        metadata["takes_token_ids"] = backend.takes_token_ids
+    for key in ("bos_policy", "takes_token_ids", "scored_by"):  # as copied from other results
+        metadata.pop(key, None)
+    metadata |= facts(options.model, options.model_args, metadata)
     if "seed" in options.model_args:  # the model's own, which must not draw a sample of texts
         metadata.setdefault("seed", None)
     return metadata
@@ -225,19 +198,6 @@ def _refuse_use_cache_of_processes(given: Given) -> None:
             "--use_cache: its files differ by process, and the processes of infocap-hf share "
             "their work; use --cache DIR"
         )
-
-
-def _require_model(model_args: Mapping[str, Any]) -> None:
-    from infocap_tasks.models.pretrained import load_config
-    from infocap_tasks.task.settings import parse_model
-
-    model = parse_model(model_args)
-    if model is None:
-        raise InfocapError(
-            "no model given: add --model_args pretrained=DIR_OR_HUB_ID "
-            "(`infocap demo` shows a run on a small model)"
-        )
-    load_config(model)
 
 
 # ---------------------------------------------------------------------- the tasks
@@ -267,7 +227,7 @@ def _check_tasks(options: argparse.Namespace, given: Given) -> None:
     if not ours:
         return
     _refuse_without_log_likelihoods(options.model)
-    loads_model = options.model in _HF_MODELS or options.model in _OUR_BACKENDS
+    loads_model = options.model in HF_MODELS or options.model in OUR_BACKENDS
     refuse_contradictions(_as_dict(given("metadata")), options.model_args, loads_model)
     refuse_options({name: given(name) for name in _OPTIONS_TO_REFUSE})
     loaded = manager.load(manager.match_tasks(ours))["tasks"]
@@ -302,7 +262,7 @@ def _refuse_without_log_likelihoods(model: str) -> None:
     if model == "dummy":  # the harness's, which answers with random numbers
         raise InfocapError(
             "--model dummy: makes up its log-likelihoods, and has no information capacity; leave "
-            f"--model out (it is {_OUR_MODEL}), or name another backend"
+            f"--model out (it is {OUR_MODEL}), or name another backend"
         )
 
 

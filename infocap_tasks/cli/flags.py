@@ -34,7 +34,7 @@ def refuse_unusable_flags(
     _refuse_missing_folders(folders)
     _refuse_unknown_model(model)
     _refuse_unusable_numbers(given, model_args)
-    _refuse_missing_api_packages(model)
+    _refuse_missing_packages(model)
     _refuse_missing_wandb(given("wandb_args"))
     if model_args:
         _refuse_unknown_backend(model_args.get("backend", "default"))
@@ -90,12 +90,25 @@ def _refuse_unusable_numbers(given: Given, model_args: Mapping[str, Any]) -> Non
             raise InfocapError(f"{shown}: give a number from {least}")
 
 
-def _refuse_missing_api_packages(model: str) -> None:
-    missing = [package for package in ("aiohttp", "tenacity") if find_spec(package) is None]
-    if "completions" in model and missing:  # the harness would end in a NameError
+_API = ("aiohttp", "tenacity")
+# What backends need beside the extra eval, and how it is installed.
+_PACKAGES: Mapping[str, tuple[Sequence[str], str]] = {
+    "infocap-api": (("aiohttp",), "infocap-tasks[api]"),
+    "infocap-gguf": (("llama_cpp", "gguf"), "infocap-tasks[gguf]"),
+    "infocap-vllm": (("vllm",), "vllm"),
+    "vllm": (("vllm",), "vllm"),
+    "sglang": (("sglang",), "sglang"),
+}
+
+
+def _refuse_missing_packages(model: str) -> None:
+    api = (_API, "lm-eval[api]") if "completions" in model else ((), "")
+    packages, source = _PACKAGES.get(model, api)
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:  # some backends of the harness would end in a NameError
         raise InfocapError(
-            f"--model {model}: needs the packages {', '.join(missing)}, which are not installed; "
-            'run `pip install "lm-eval[api]"`'
+            f"--model {model}: needs {', '.join(missing)}, not installed here; run "
+            f'`pip install "{source}"`'
         )
 
 

@@ -139,6 +139,9 @@ SETTINGS = (
         "the backend scores token ids as they are given, after one prefix token, in float32",
         given_in=INTERNAL,
     ),
+    Setting(
+        "scored_by", "the backend, by the name that --model gave it", given_in=INTERNAL
+    ),
     Setting("bos_policy", "what the backend does about BOS, in words", given_in=INTERNAL),
     Setting("infocap", "what the numbers of a results file rest on", given_in=INTERNAL),
     Setting("config_source", "the YAML of the task", given_in=INTERNAL),

@@ -125,7 +125,9 @@ def find_softmax_dtype(settings: Settings) -> str | None:
     A coarse one is warned of.
     """
     if settings.backend.takes_token_ids:
-        return "float32"
+        return "float32"  # unless the backend says otherwise with its answers
+    if not settings.backend.may_be_hf:
+        return None  # what other engines do is not known
     name = settings.backend.softmax_dtype
     if name is None and settings.model is not None:
         dtype = load_config(settings.model).get_text_config().dtype

@@ -17,6 +17,8 @@ from lm_eval.tasks import TaskManager
 from lm_eval.utils import handle_non_serializable
 
 from infocap_tasks.backend.infocap_hf import InfocapHF
+from infocap_tasks.backend.names import BACKENDS
+from infocap_tasks.backend.token_lm import TokenLM
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
 from infocap_tasks.results.read import read_runs
@@ -28,9 +30,10 @@ if TYPE_CHECKING:
 
 # What a task is told of a backend of ours, as `infocap eval` tells it.
 _OF_OUR_BACKEND = {
-    "takes_token_ids": InfocapHF.takes_token_ids,
-    "bos_policy": InfocapHF.bos_policy,
+    "takes_token_ids": TokenLM.takes_token_ids,
+    "bos_policy": TokenLM.bos_policy,
 }
+_NAMES = {target.rpartition(":")[2]: name for name, target in BACKENDS.items()}
 _TASKS = {"harness": "infocap_custom", "reference": "infocap_custom_reference"}
 
 
@@ -134,7 +137,8 @@ def _ready(model: LM, tokenizer: Any, folder: Path) -> _Scored:
             "dtype": model.model.dtype,
             "softmax_dtype": model.softmax_dtype,
         }
-    if isinstance(model, InfocapHF):
+    if isinstance(model, TokenLM):
+        metadata |= {"tokenizer": model.tokenizer, "prefix_token_id": model.prefix_token_id}
         metadata |= _OF_OUR_BACKEND
     if tokenizer:
         metadata["tokenizer"] = tokenizer
@@ -162,7 +166,7 @@ def _evaluate(scored: _Scored, task: str, settings: dict[str, Any]) -> dict[str,
             "torchrun -m infocap_tasks eval"
         )
     config = {
-        "model": "infocap-hf" if isinstance(model, InfocapHF) else type(model).__name__,
+        "model": _NAMES.get(type(model).__name__, type(model).__name__),
         "model_args": scored.arguments,
     }
     if isinstance(model, HFLM):

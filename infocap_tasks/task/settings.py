@@ -55,6 +55,7 @@ class Backend:
         max_length: the window in tokens; None: that of the config.
         is_served: by vLLM or behind an API, where windows are two tokens shorter than max_length.
         softmax_dtype: in which the log-softmax is taken; None: in that of the model.
+        may_be_hf: it is, or may be, the harness's own transformers backend.
     """
 
     takes_token_ids: bool
@@ -64,6 +65,7 @@ class Backend:
     max_length: int | None
     is_served: bool
     softmax_dtype: str | None
+    may_be_hf: bool
 
 
 @dataclass(frozen=True)
@@ -299,7 +301,12 @@ def _flops_config(metadata: Metadata) -> Pretrained | None:
     return Pretrained.from_file_or_id(str(metadata["flops_config"]), trust_remote_code)
 
 
+# Backends that need room for a token that the model writes, and for the last one of a text.
+_SERVED = frozenset({"vllm", "sglang", "infocap-vllm", "infocap-api"})
+
+
 def _backend(metadata: Metadata) -> Backend:
+    scored_by = metadata.get("scored_by")
     prefix_token_id = _number(metadata, "prefix_token_id")
     if prefix_token_id is None:
         prefix_token_id = _number(metadata, "custom_prefix_token_id")
@@ -310,8 +317,10 @@ def _backend(metadata: Metadata) -> Backend:
         use_fast_tokenizer=bool(metadata.get("use_fast_tokenizer", True)),
         prefix_token_id=prefix_token_id,
         max_length=_number(metadata, "max_length") or _number(metadata, "max_model_len"),
-        is_served=any(key in metadata for key in ("model", "base_url", "max_model_len")),
+        is_served=scored_by in _SERVED
+        or any(key in metadata for key in ("model", "base_url", "max_model_len")),
         softmax_dtype=None if dtype == "auto" else str(dtype).removeprefix("torch."),
+        may_be_hf=scored_by in (None, "hf", "hf-auto", "huggingface"),
     )
 
 

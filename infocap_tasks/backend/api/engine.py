@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from infocap_tasks.backend.api.dialects import NotUsable, ScoredToken, window_score
-from infocap_tasks.backend.api.server import Server
+from infocap_tasks.backend.api.server import API_KEY, Server
 from infocap_tasks.backend.engine import EngineFacts, WindowScore
 from infocap_tasks.backend.windows import Window
 from infocap_tasks.errors import InfocapError
@@ -228,7 +228,7 @@ def _refuse_status(url: str, response: aiohttp.ClientResponse, text: str) -> Non
     if status in (401, 403):
         raise InfocapError(
             f"base_url={url}: answered {status} (no access); set the key in the environment "
-            "variable OPENAI_API_KEY"
+            f"variable {API_KEY}"
         )
     if status >= 400:
         raise InfocapError(f"base_url={url}: answered {status}: {_short(text)}")

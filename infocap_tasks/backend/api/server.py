@@ -12,6 +12,9 @@ from urllib.request import Request, urlopen
 from infocap_tasks.backend.api.dialects import DIALECTS, Dialect
 from infocap_tasks.errors import InfocapError
 
+# Read by the harness's own clients of servers, too.
+API_KEY = "OPENAI_API_KEY"
+
 _TIMEOUT_S = 20
 # What users copy an address from ends in one of these.
 _PATHS = ("/v1/completions", "/v1/chat/completions", "/generate", "/v1/models", "/v1")
@@ -97,6 +100,22 @@ def ask(base_url: str, model: str | None, engine: str | None, api_key: str | Non
     )
 
 
+def require_source(server: Server) -> str:
+    """Where config and tokenizer of a served model are loaded from.
+
+    Raises:
+        InfocapError: the server does not tell, or it is a folder of another machine.
+    """
+    source = server.local_or_hub_source
+    if source is None:
+        raise InfocapError(
+            f"model {server.model} of {server.url}: the server loaded it from "
+            f"{server.source or 'somewhere'}, which is no folder here and no hub id; add "
+            "tokenizer=DIR_OR_HUB_ID to --model_args and flops_config=DIR_OR_HUB_ID to --metadata"
+        )
+    return source
+
+
 def _without_path(base_url: str) -> str:
     url = base_url.rstrip("/")
     if not url.startswith(("http://", "https://")):
@@ -149,7 +168,7 @@ class _Asking:
             if error.code in (401, 403):
                 raise InfocapError(
                     f"base_url={self._url}: answered {error.code} (no access); set the key in the "
-                    "environment variable OPENAI_API_KEY"
+                    f"environment variable {API_KEY}"
                 ) from None
             return None
         except (URLError, OSError) as error:
