@@ -160,10 +160,14 @@ def refuse_unusable_answer_file(path: str) -> None:
     Raises:
         InfocapError: its folder cannot be made, or it is no database or cannot be written.
     """
+    file = Path(f"{path}_rank0.db")
+    was_there = file.exists()
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(f"{path}_rank0.db", isolation_level=None)) as database:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(file, isolation_level=None)) as database:
             database.execute("BEGIN IMMEDIATE")  # asks for the right to write; closing undoes it
+        if not was_there:  # opening has made it, and the run may be refused yet
+            file.unlink()
     except (OSError, sqlite3.Error) as error:
         raise InfocapError(
             f"--use_cache {path}: cannot be opened or written ({error}); name a file in a folder "
