@@ -16,6 +16,8 @@ from lm_eval.tasks import TaskManager
 
 from infocap_tasks import published_runs
 from infocap_tasks.analysis.predict import FROM_CAPACITY
+from infocap_tasks.backend.engine import EngineFacts
+from infocap_tasks.backend.token_text import RollingAnswer
 from infocap_tasks.cli import main as cli
 from infocap_tasks.cli.evaluate import _our_parser
 from infocap_tasks.errors import InfocapError
@@ -282,6 +284,9 @@ def test_every_metric_is_in_the_table_with_its_direction():
 def test_every_key_of_the_results_file_is_in_the_table(tiny_model, corpus_file):
     named = {"run_name": "mine"}  # by --name
     task = load_task(pretrained=str(tiny_model), corpus_path=str(corpus_file), **named)
+    facts = EngineFacts("vllm", "0.32.0", "bfloat16", "prompt_logprobs", "float32")
+    (_, doc), *_ = task.doc_iterator()
+    task.process_results(doc, [RollingAnswer(-10.0, facts)])
     record = task.dump_config()["metadata"]["infocap"]
     keys = set()
     for name, value in record.items():

@@ -16,7 +16,7 @@ In the regime ``reference`` C is not rounded here.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise, permutations
 from typing import Any, NamedTuple
@@ -32,6 +32,7 @@ from infocap_tasks.analysis.intervals import (
     metric_of,
     text_columns,
 )
+from infocap_tasks.analysis.resolution import Resolution, coarsest
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.metrics import BITS_PER_BYTE, METRICS, Measured, Sums
 from infocap_tasks.results.run import Run, capacity_of_gain
@@ -93,11 +94,12 @@ class Comparison:
         difference: in bits per token and doubling of N.
         interval: of the difference, at 95 %; None if the documents are not known.
         probability: that A is better: 1 less the one-sided p-value against "A is not better", by
-            the t of the interval; it is above 0.975 exactly if the interval is above 0. None if the
-            documents are not known.
+            the t of the interval; it is above 0.975 exactly if the interval is above 0. Of a tie it
+            is 1/2. None if the documents are not known.
         num_documents: documents that both runs have.
         num_texts: distinct texts of these.
         parts: by factor; they sum to the difference.
+        resolution: the largest difference that may be rounding.
     """
 
     capacity_a: float
@@ -108,6 +110,12 @@ class Comparison:
     num_documents: int
     num_texts: int
     parts: list[Part]
+    resolution: Resolution
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether the difference may be rounding."""
+        return abs(self.difference) <= self.resolution.information_capacity
 
 
 def compare(a: Run, b: Run) -> Comparison:
@@ -125,7 +133,7 @@ def compare(a: Run, b: Run) -> Comparison:
         Factors(*(float(np.ravel(value)[0]) for value in _factors(run, _total(column))))
         for run, column in zip(runs, columns, strict=True)
     )
-    return Comparison(
+    comparison = Comparison(
         capacity_a=float(capacity(of_a)),
         capacity_b=float(capacity(of_b)),
         difference=float(found.values[0]),
@@ -140,7 +148,9 @@ def compare(a: Run, b: Run) -> Comparison:
                 map(float, found.values[1:]), intervals[1:], strict=True,
             )
         ],
+        resolution=coarsest(runs),
     )  # fmt: skip
+    return replace(comparison, probability=0.5) if comparison.is_tie else comparison
 
 
 def explain(a: Run, b: Run) -> Comparison:
@@ -168,6 +178,7 @@ def explain(a: Run, b: Run) -> Comparison:
         parts=[
             Part(*row, None) for row in zip(of_a._fields, sources, of_a, of_b, parts, strict=True)
         ],
+        resolution=coarsest([a, b]),
     )
 
 

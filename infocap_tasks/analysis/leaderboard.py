@@ -1,12 +1,14 @@
 """Runs to leaderboards: one for each group of comparable runs.
 
-Ranks are by information capacity. The interval and the range of ranks are over texts; differences
-of models that were scored on the same documents are paired.
+Ranks are by information capacity; what differs by no more than rounding is a tie. The interval and
+the range of ranks are over texts; differences of models that were scored on the same documents are
+paired.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +26,8 @@ from infocap_tasks.analysis.intervals import (
     metric_of,
     text_columns,
 )
-from infocap_tasks.analysis.ranks import RankRange, rank_ranges
+from infocap_tasks.analysis.ranks import RankRange, rank_ranges, ranks
+from infocap_tasks.analysis.resolution import coarsest, resolution_of
 from infocap_tasks.errors import InfocapError, did_you_mean
 from infocap_tasks.metrics import METRICS
 from infocap_tasks.results.run import Run
@@ -78,7 +81,21 @@ class Board(NamedTuple):
         few = None if num_texts is None else few_texts_remark(num_texts)
         lossy = [self.lossy_remark] if self.kept_out else []
         cut = [self.cut_remark] if self.num_cut else []
-        return [*self.group.remarks, *lossy, *([few] if few else []), *cut]
+        ties = [self.ties_remark] if self.ties_remark else []
+        return [*self.group.remarks, *ties, *lossy, *([few] if few else []), *cut]
+
+    @property
+    def ties_remark(self) -> str:
+        """Which rows differ by no more than rounding; empty if none do."""
+        runs = sorted((row.run for row in self.rows), key=lambda run: -run.information_capacity)
+        tied = [pair for pair in pairwise(runs) if _is_tie(*pair)]
+        if not tied:
+            return ""
+        named = "; ".join(f"{a.model} and {b.model}" for a, b in tied)
+        return (
+            "ties, since the difference of their IC is below what "
+            f"{coarsest(run for pair in tied for run in pair)}: {named}"
+        )
 
     @property
     def cut_remark(self) -> str:
@@ -162,16 +179,18 @@ def top(board: Board, count: int) -> Board:
 def _ranked(runs: Sequence[Run]) -> list[Row]:
     values = np.array([run.information_capacity for run in runs])
     intervals, influences, degrees = _over_texts(runs)
-    ranges = rank_ranges(values, influences, degrees)
+    resolutions = np.array([resolution_of(run).information_capacity for run in runs])
+    ranges = rank_ranges(values, influences, degrees, resolutions=resolutions)
     return [
-        Row(
-            run,
-            1 + int((values > value).sum()),
-            ranges[index] if index in intervals else None,
-            intervals.get(index),
-        )
-        for index, (run, value) in enumerate(zip(runs, values, strict=True))
+        Row(run, rank, ranges[index] if index in intervals else None, intervals.get(index))
+        for index, (run, rank) in enumerate(zip(runs, ranks(values, resolutions), strict=True))
     ]
+
+
+def _is_tie(a: Run, b: Run) -> bool:
+    """Whether their IC differ, but by no more than rounding."""
+    difference = abs(a.information_capacity - b.information_capacity)
+    return 0 < difference <= coarsest([a, b]).information_capacity
 
 
 def _over_texts(runs: Sequence[Run]) -> tuple[dict[int, Interval], Array, float]:
@@ -223,6 +242,7 @@ def record(row: Row, benchmarks: Sequence[str]) -> dict[str, Any]:
         "model": run.model,
         "information_capacity": run.information_capacity,
         "information_capacity_margin": run.information_capacity_margin,
+        "information_capacity_resolution": resolution_of(run).information_capacity,
         "information_capacity_low": low,
         "information_capacity_high": high,
         **{name: run.metric(name) for name in METRICS if name != "information_capacity"},
@@ -232,6 +252,9 @@ def record(row: Row, benchmarks: Sequence[str]) -> dict[str, Any]:
         "is_partial": run.is_partial,
         "lossy_share": run.lossy_share,
         "task": run.task,
+        "engine": run.provenance.engine,
+        "engine_version": run.provenance.engine_version,
+        "dtype": run.provenance.dtype,
         "source": run.source,
         **{name: run.benchmarks.get(name) for name in benchmarks},
     }

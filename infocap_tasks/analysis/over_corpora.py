@@ -23,6 +23,8 @@ from infocap_tasks.analysis.intervals import (
     text_columns,
 )
 from infocap_tasks.analysis.leaderboard import Board
+from infocap_tasks.analysis.ranks import ranks
+from infocap_tasks.analysis.resolution import resolution_of
 from infocap_tasks.results.run import Run
 
 
@@ -136,12 +138,14 @@ def _means(by_model: dict[str, list[Run]]) -> dict[str, Mean]:
         model: sum(run.information_capacity for run in runs) / len(runs)
         for model, runs in by_model.items()
     }
-    ranks = {
-        value: 1 + sum(other > value for other in values.values()) for value in values.values()
-    }
+    resolutions = [
+        float(np.mean([resolution_of(run).information_capacity for run in by_model[model]]))
+        for model in values
+    ]
+    found = ranks(np.array(list(values.values())), np.array(resolutions))
     return {
-        model: Mean(value, ranks[value], *_over_texts(by_model[model]))
-        for model, value in values.items()
+        model: Mean(value, rank, *_over_texts(by_model[model]))
+        for (model, value), rank in zip(values.items(), found, strict=True)
     }
 
 

@@ -27,7 +27,9 @@ from infocap_tasks.results.run import Run
 
 
 def read_runs(
-    paths: str | Path | Iterable[str | Path], series: Mapping[str, str] | None = None
+    paths: str | Path | Iterable[str | Path],
+    series: Mapping[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
 ) -> list[Run]:
     """The runs in results files and in folders of them, one for each measurement.
 
@@ -37,11 +39,13 @@ def read_runs(
     Args:
         paths: what ``--output_path`` was given, or single files.
         series: the series by model, where its name does not tell.
+        aliases: names of models by other names of theirs, as of a server.
 
     Raises:
-        InfocapError: a path does not exist.
+        InfocapError: a path does not exist, or an alias is of no run.
     """
-    reading = read.read_runs([paths] if isinstance(paths, str | Path) else paths, series)
+    given = [paths] if isinstance(paths, str | Path) else paths
+    reading = read.read_runs(given, series, aliases)
     _warn([*reading.notes, *reading.complaints])
     return reading.runs
 

@@ -1,7 +1,7 @@
 """The flags that commands on results share, and reading what they name."""
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from infocap_tasks.analysis.comparable import (
@@ -53,6 +53,15 @@ def add_results(parser: argparse.ArgumentParser) -> None:
         "columns model,series instead, which overrides the series of the models in it",
     )
     parser.add_argument(
+        "--alias",
+        action="append",
+        default=[],
+        type=_alias,
+        metavar="NAME=MODEL",
+        help="runs called NAME are of MODEL, such as a server's name for it (may be repeated); "
+        "without it, runs of one model in two engines are told apart",
+    )
+    parser.add_argument(
         "--shared-documents",
         action="store_true",
         help="take all runs of a corpus to the documents that all of them have, so that full and "
@@ -95,6 +104,15 @@ def add_title(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--title", metavar="TEXT", help=what)
 
 
+def _alias(text: str) -> tuple[str, str]:
+    name, _, model = text.partition("=")
+    if not name or not model:
+        raise argparse.ArgumentTypeError(
+            f"{text}: is no NAME=MODEL; give both, such as served-name=SmolLM2-135M"
+        )
+    return name, model
+
+
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: is no number of 1 or more; give one, such as 10")
@@ -117,7 +135,8 @@ def select_runs(options: argparse.Namespace) -> Selection:
     maps, names = split_series(options.series)
     if not options.results and not options.published:
         raise InfocapError("no results given: name results files or folders, or add --published")
-    found = _read(options.results, maps, published_runs() if options.published else [])
+    published = published_runs() if options.published else []
+    found = _read(options.results, maps, published, dict(options.alias))
     runs = choose(found.runs, options.task, options.regime, names)
     if options.shared_documents:
         runs, lines = on_shared_documents(runs)
@@ -206,13 +225,18 @@ def comparing_by_task(runs: Sequence[Run]) -> list[Group]:
     return groups
 
 
-def _read(paths: Sequence[str], overrides: dict[str, str], others: Sequence[Run]) -> Selection:
+def _read(
+    paths: Sequence[str],
+    overrides: dict[str, str],
+    others: Sequence[Run],
+    aliases: Mapping[str, str] | None = None,
+) -> Selection:
     """The runs of these files and ``others``.
 
     Raises:
         InfocapError: there are none.
     """
-    reading = read_runs(paths, overrides)
+    reading = read_runs(paths, overrides, aliases)
     for line in [*reading.notes, *reading.complaints]:
         say(line)
     runs = [*reading.runs, *others]

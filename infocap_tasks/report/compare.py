@@ -25,6 +25,8 @@ def comparison_answer(a: Run, b: Run, comparison: Comparison) -> Answer:
         "difference": comparison.difference,
         "interval": comparison.interval,
         "probability": comparison.probability,
+        "is_tie": comparison.is_tie,
+        "resolution": comparison.resolution._asdict(),
         "num_documents": comparison.num_documents,
         "num_texts": comparison.num_texts,
         "parts": rows[:-1],
@@ -92,6 +94,9 @@ def _about(run: Run, information_capacity: float) -> dict[str, Any]:
         "regime": run.regime,
         "information_capacity": information_capacity,
         "information_capacity_margin": run.information_capacity_margin,
+        "engine": run.provenance.engine,
+        "engine_version": run.provenance.engine_version,
+        "dtype": run.provenance.dtype,
         "source": run.source,
     }
 
@@ -109,6 +114,8 @@ def _verdict(a: Run, b: Run, comparison: Comparison) -> str:
     if comparison.difference < 0:
         better, worse, high, low = worse, better, low, high
     difference = f"A less B is {comparison.difference:+.4f}"
+    if comparison.is_tie and (comparison.difference or comparison.interval):
+        return _tie(a, b, comparison)
     if comparison.interval is None or comparison.probability is None:
         if comparison.difference == 0:
             return f"{better} and {worse} have the same IC: {high}."
@@ -120,6 +127,14 @@ def _verdict(a: Run, b: Run, comparison: Comparison) -> str:
         f"{verdict}: IC {high} against {low}; {difference} [{least:+.4f}, {most:+.4f}], over "
         f"{_documents(a, b, comparison)}. A is better with probability "
         f"{comparison.probability:.3f}."
+    )
+
+
+def _tie(a: Run, b: Run, comparison: Comparison) -> str:
+    over = f", over {_documents(a, b, comparison)}" if comparison.num_documents else ""
+    return (
+        f"Tie: the difference is below what {comparison.resolution}. {a.model} (A) has IC "
+        f"{comparison.capacity_a:.5f} and {b.model} (B) {comparison.capacity_b:.5f}{over}."
     )
 
 

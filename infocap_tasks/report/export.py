@@ -53,6 +53,8 @@ def _flat(run: Run, benchmarks: Sequence[str]) -> dict[str, Any]:
         "date": run.date,
         "model_id": public_id(run),
         "backend": run.provenance.backend,
+        "engine": run.provenance.engine,
+        "engine_version": run.provenance.engine_version,
         "dtype": run.provenance.dtype,
         "quantization": run.provenance.quantization,
         "harness_version": run.provenance.harness_version,
@@ -80,8 +82,8 @@ def _portable(name: str) -> str:
 _TEXTS = frozenset(
     {
         "series", "model", "task", "corpus", "corpus_sha256", "regime", "model_id", "backend",
-        "dtype", "quantization", "harness_version", "tokenizer_fingerprint", "flops_method",
-        "source",
+        "engine", "engine_version", "dtype", "quantization", "harness_version",
+        "tokenizer_fingerprint", "flops_method", "source",
     }
 )  # fmt: skip
 _COUNTS = frozenset({"max_tokens", "active_params", "num_documents", "num_documents_of_corpus"})
@@ -185,6 +187,8 @@ def _model_info(run: Run, model_id: str) -> dict[str, Any]:
         "model_availability": "open_weights" if is_on_hub else "unknown",
         "series": run.series,
         "backend": provenance.backend,
+        "engine": provenance.engine,
+        "engine_version": provenance.engine_version,
         "active_params": run.active_params,
         "model_num_parameters": provenance.num_parameters,
         "model_dtype": provenance.dtype,

@@ -149,6 +149,8 @@ def _board_as_text(
     parts = [fold(str(board.shared)), render(rows)]
     if unknown:
         parts.append(fold(f"Not known for any model here: {', '.join(unknown)}."))
+    if board.ties_remark:
+        parts.append(fold(f"{board.ties_remark[0].upper()}{board.ties_remark[1:]}."))
     if board.kept_out:
         parts.append(fold(f"{board.lossy_remark[0].upper()}{board.lossy_remark[1:]}."))
     if legend := read_off_legend(board):

@@ -198,6 +198,9 @@ def _with_task(provenance: Provenance, record: Mapping[str, Any]) -> Provenance:
     corpus, breakdown = at(record, "corpus"), at(record, "flops", "breakdown")
     return replace(
         provenance,
+        engine=_said(at(record, "engine", "name")),
+        engine_version=_said(at(record, "engine", "version")),
+        dtype=_said(at(record, "engine", "dtype")) or provenance.dtype,
         name=_said(record.get("name")),
         tokenizer_fingerprint=_said(at(record, "tokenizer", "fingerprint")),
         flops_method=_said(at(record, "flops", "method")),

@@ -13,7 +13,8 @@ class Identity(NamedTuple):
     Attributes:
         model: the whole name, with its revision.
         name: what ``--name`` gave.
-        backend: the engine.
+        backend: the harness's name for what ran it.
+        engine: what ran it, where the backend does not say it already.
         dtype: of the weights.
         quantization: of the weights, where the backend was told to quantise them.
     """
@@ -21,18 +22,22 @@ class Identity(NamedTuple):
     model: str
     name: str | None
     backend: str | None
+    engine: str | None
     dtype: str | None
     quantization: str | None
 
 
-_TOLD_APART_BY = ("backend", "dtype", "quantization")
+_TOLD_APART_BY = ("backend", "engine", "dtype", "quantization")
+# Their name says the engine, which files of earlier versions do not.
+_OF_ONE_ENGINE = frozenset({"infocap-hf", "infocap-vllm", "infocap-gguf"})
 
 
 def identity_of(run: Run) -> Identity:
     """The identity of a run that still has its model's whole name."""
     told = run.provenance
     dtype = told.dtype and told.dtype.removeprefix("torch.")
-    return Identity(run.model, told.name, told.backend, dtype, told.quantization)
+    engine = None if told.backend in _OF_ONE_ENGINE else told.engine
+    return Identity(run.model, told.name, told.backend, engine, dtype, told.quantization)
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:

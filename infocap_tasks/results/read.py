@@ -8,10 +8,12 @@ nothing of it is taken.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.results.aliases import aliased
 from infocap_tasks.results.file import ResultsFile, read_file
 from infocap_tasks.results.labels import Identity, identity_of, labels, short_names
 from infocap_tasks.results.run import Run
@@ -29,7 +31,11 @@ class Reading(NamedTuple):
     notes: list[str]
 
 
-def read_runs(paths: Iterable[str | Path], series: Mapping[str, str] | None = None) -> Reading:
+def read_runs(
+    paths: Iterable[str | Path],
+    series: Mapping[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> Reading:
     """The runs in results files, and in those of folders and all folders in them.
 
     Of several runs of one model on one task, corpus, regime and L the one of most documents is
@@ -38,9 +44,11 @@ def read_runs(paths: Iterable[str | Path], series: Mapping[str, str] | None = No
     Args:
         paths: what ``--output_path`` was given, or single files.
         series: series by model, which override the rules of ``series.py``.
+        aliases: names of models by other names of theirs, as of a server.
 
     Raises:
-        InfocapError: a path does not exist, or is neither a folder nor a plain file.
+        InfocapError: a path does not exist, or is neither a folder nor a plain file, or an alias
+            is of no run.
     """
     read: list[ResultsFile] = []
     complaints = []
@@ -50,28 +58,42 @@ def read_runs(paths: Iterable[str | Path], series: Mapping[str, str] | None = No
         except Unusable as error:
             complaints.append(f"{path}: {error}; the file is left out")
     short = short_names(file.model for file in read)
-    names = labels((identity_of(run) for file in read for run in file.runs), short)
     by_model = defaultdict(list)
     for file in read:
         by_model[file.model].append(file)
-    runs, notes = _newest(
-        [
-            replace(
-                run,
-                model=(label := names[identity_of(run)]),
-                series=series_of(run.model, series),
-                benchmarks=_benchmarks(by_model[run.model], label, names),
-            )
-            for file in read
-            for run in file.runs
-        ]
-    )
+    runs, notes = _newest(_labelled(read, by_model, short, series, aliases or {}))
     notes += [
         f"{short[model]}: only benchmark scores were read, no run of an infocap task"
         for model, files in by_model.items()
         if any(file.benchmarks for file in files) and not any(file.runs for file in files)
     ]
     return Reading(runs, complaints, notes)
+
+
+def _labelled(
+    read: Sequence[ResultsFile],
+    by_model: Mapping[str, Sequence[ResultsFile]],
+    short: Mapping[str, str],
+    series: Mapping[str, str] | None,
+    aliases: Mapping[str, str],
+) -> list[Run]:
+    """All runs, with labels, series and benchmark scores."""
+    runs = [run for file in read for run in file.runs]
+    names = labels(map(identity_of, runs), short)
+    same = aliased(names, short, aliases)
+    names |= {identity: names.get(model, model.model) for identity, model in same.items()}
+    files_called: dict[str, dict[str, Sequence[ResultsFile]]] = defaultdict(dict)
+    for identity, label in names.items():
+        files_called[label][identity.model] = by_model[identity.model]
+    return [
+        replace(
+            run,
+            model=(label := names[identity := identity_of(run)]),
+            series=series_of(same.get(identity, identity).model, series),
+            benchmarks=_benchmarks(chain(*files_called[label].values()), label, names),
+        )
+        for run in runs
+    ]
 
 
 def _result_files(paths: Iterable[str | Path]) -> list[Path]:
@@ -126,7 +148,7 @@ def _coverage(run: Run) -> tuple[bool, int]:
     return not run.is_partial, (run.num_documents or 0) if run.is_partial else 0
 
 
-def _benchmarks(files: Sequence[ResultsFile], label: str, names: Names) -> dict[str, float]:
+def _benchmarks(files: Iterable[ResultsFile], label: str, names: Names) -> dict[str, float]:
     """Scores by standard task, the newest file's last, without those of variants of the model."""
     scores: dict[str, float] = {}
     for file in sorted(files, key=lambda file: file.date or 0.0):

@@ -18,9 +18,12 @@ class Provenance:
         model_id: the model as the harness was given it, a hub id or a path.
         name: what ``infocap eval --name`` called the run.
         backend: the harness's name for what ran the model, ``infocap-hf`` or ``hf``.
+        engine: the library or server that ran it, such as ``vllm``.
+        engine_version: the version of that library or server.
         harness_version: the version of lm-evaluation-harness.
         num_parameters: the number of the model's parameters.
-        dtype: the type of its weights, such as ``torch.bfloat16``.
+        dtype: in which the engine computed; where it does not say so, the type of the weights,
+            such as ``torch.bfloat16``.
         quantization: how the backend was told to quantise its weights, such as ``4-bit``.
         revision: the branch, tag or commit that was asked for.
         commit: the commit on the hub that was loaded.
@@ -33,6 +36,8 @@ class Provenance:
     model_id: str | None = None
     name: str | None = None
     backend: str | None = None
+    engine: str | None = None
+    engine_version: str | None = None
     harness_version: str | None = None
     num_parameters: int | None = None
     dtype: str | None = None

@@ -140,7 +140,7 @@ def test_revision_is_another_model(content, tmp_path):
 # ------------------------------------------------------------------ variants of a model
 
 
-def variant(content, *, name=None, config=None, **arguments):
+def variant(content, *, name=None, config=None, engine=None, **arguments):
     """The content of a run of the same path with another engine, dtype, quantisation or name."""
     other = copy.deepcopy(content)
     other["config"]["model_args"] = {"pretrained": "lab/mini-0.1B", **arguments}
@@ -148,6 +148,8 @@ def variant(content, *, name=None, config=None, **arguments):
     for config in other["configs"].values():
         if name and "infocap" in config["metadata"]:
             config["metadata"]["infocap"]["name"] = name
+        if engine and "infocap" in config["metadata"]:
+            config["metadata"]["infocap"]["engine"] = engine
     return other
 
 
@@ -178,6 +180,111 @@ def test_engine_dtype_and_quantisation_tell_runs_of_one_path_apart(
 ):
     found = models_in(tmp_path, variant(content), variant(content, **differs))
     assert found == [f"mini-0.1B ({label})" if label else "mini-0.1B" for label in labels]
+
+
+VLLM = {"name": "vllm", "version": "0.32.0", "dtype": "bfloat16", "method": "vllm server"}
+SGLANG = {**VLLM, "name": "sglang", "version": "0.5"}
+TRANSFORMERS = {**VLLM, "name": "transformers", "version": "5.20.0"}
+SERVED, OURS = {"model": "infocap-api", "model_dtype": None}, {"model": "infocap-hf"}
+
+
+def test_engine_its_version_and_dtype_are_read_from_the_task_and_absent_from_older_files(
+    content, tmp_path
+):
+    save(tmp_path, variant(content, engine=VLLM, config=OURS), "results_new.json")
+    told = read_runs([tmp_path]).runs[0].provenance
+    assert (told.engine, told.engine_version, told.dtype) == ("vllm", "0.32.0", "bfloat16")
+    (tmp_path / "old").mkdir()
+    save(tmp_path / "old", variant(content, config=OURS))
+    told = read_runs([tmp_path / "old"]).runs[0].provenance
+    assert (told.engine, told.engine_version, told.dtype) == (None, None, "torch.float32")
+
+
+def test_servers_of_one_path_say_their_engine(content, tmp_path):
+    half = {**OURS, "model_dtype": "torch.bfloat16"}
+    found = models_in(
+        tmp_path,
+        variant(content, engine=VLLM, config=SERVED),
+        variant(content, engine=SGLANG, config=SERVED),
+        variant(content, engine=TRANSFORMERS, config=half),
+    )
+    kinds = ("infocap-api, vllm", "infocap-api, sglang", "infocap-hf")
+    assert found == [f"mini-0.1B ({kind})" for kind in kinds]
+
+
+def test_file_that_names_the_engine_replaces_an_older_one_that_does_not(content, tmp_path):
+    half = {**OURS, "model_dtype": "torch.bfloat16"}
+    newer = variant(content, engine=TRANSFORMERS, config=half)
+    newer["date"] += 100
+    save(tmp_path, newer, "results_new.json")
+    save(tmp_path, variant(content, config=half), "results_old.json")
+    runs, _, notes = read_runs([tmp_path])
+    assert {(run.model, Path(run.source).name) for run in runs} == {
+        ("mini-0.1B", "results_new.json")
+    }
+    assert "2 runs; the newest is taken" in notes[0]
+
+
+# ------------------------------------------------------------------ --alias
+
+
+def two_engines(content, folder):
+    """A run by transformers, and a newer one of a server that calls the model otherwise."""
+    served = variant(content, engine=VLLM, config=SERVED)
+    served["config"]["model_args"] = {"model": "prod"}
+    served["date"] += 100
+    served["results"] = {"arc": {"acc,none": 0.4}} | served["results"]
+    save(folder, served, "results_served.json")
+    save(folder, variant(content, engine=TRANSFORMERS, config=OURS), "results_local.json")
+    return folder
+
+
+def test_two_engines_are_two_models_without_an_alias_and_one_with_it(content, tmp_path):
+    folder = two_engines(content, tmp_path)
+    assert {run.model for run in read_runs([folder]).runs} == {"prod", "mini-0.1B"}
+    runs, _, notes = read_runs([folder], aliases={"prod": "mini-0.1B"})
+    assert {(run.model, run.series, Path(run.source).name) for run in runs} == {
+        ("mini-0.1B", "mini", "results_served.json")
+    }
+    assert "mini-0.1B, words_en: 2 runs; the newest is taken" in notes[0]
+    assert runs[0].benchmarks["arc"] == 0.4
+
+
+def test_alias_of_a_newer_partial_run_leaves_the_full_one(content, tmp_path):
+    folder = two_engines(content, tmp_path)
+    served = json.loads((folder / "results_served.json").read_text())
+    save(folder, partial_of(served, 4), "results_served.json")
+    runs = read_runs([folder], aliases={"prod": "mini-0.1B"}).runs
+    assert {Path(run.source).name for run in runs} == {"results_local.json"}
+
+
+def test_alias_of_a_path_to_itself_puts_its_engines_together(content, tmp_path):
+    """By its label one of them alone is meant."""
+    for index, engine in enumerate((VLLM, SGLANG)):
+        save(tmp_path, variant(content, engine=engine, config=SERVED), f"results_{index}.json")
+    for aliases in ({"mini-0.1B": "mini-0.1B"}, {"mini-0.1B (vllm)": "mini-0.1B"}):
+        runs = read_runs([tmp_path], aliases=aliases).runs
+        assert [run.task for run in runs] == ["words_en", "words_zh"]
+
+
+def test_alias_may_give_a_name_that_no_run_has(content, tmp_path):
+    runs = read_runs([two_engines(content, tmp_path)], aliases={"prod": "GLM-9-Base"}).runs
+    assert {run.model for run in runs} == {"GLM-9-Base", "mini-0.1B"}
+
+
+def test_alias_that_cannot_be_meant_is_one_line(content, tmp_path, capsys):
+    folder = str(two_engines(content, tmp_path))
+    for given, said in (
+        ("prood=mini-0.1B", "no run has the name prood; did you mean prod?"),
+        ("prod", "prod: is no NAME=MODEL"),
+        ("=mini", "=mini: is no NAME=MODEL"),
+    ):
+        assert main(["leaderboard", folder, "--alias", given]) == 2
+        assert said in capsys.readouterr().err
+    save(tmp_path, variant(content, config={**OURS, "model_dtype": "torch.float32"}))
+    assert main(["leaderboard", folder, "--alias", "prod=mini-0.1B"]) == 2
+    said = capsys.readouterr().err
+    assert "several runs have this name; name one of them: mini-0.1B (bfloat16), mini-0.1B" in said
 
 
 def test_named_runs_have_their_names_and_others_their_models(content, tmp_path):

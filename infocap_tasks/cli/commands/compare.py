@@ -13,7 +13,8 @@ _DESCRIPTION = """\
 Compare run A with run B on the documents that both have, paired by name: the difference of their
 information capacities with its 95 % interval, the probability that A is better (1 less the
 one-sided p-value of the same t), and what each factor adds to the difference, as in
-`infocap explain`. Both must have been scored on the same corpus, with the same L and regime.
+`infocap explain`. A difference below what the arithmetic of the runs resolves is a tie. Both must
+have been scored on the same corpus, with the same L and regime.
 """
 
 

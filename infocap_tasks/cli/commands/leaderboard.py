@@ -13,11 +13,12 @@ _DESCRIPTION = """\
 One table for each task, corpus, regime, L and b on the same documents, since only rows that share
 these are comparable: partial runs (--limit) stand apart. One row for each model. Published rows,
 which do not state the digest of their texts, join the runs of their task if these are on one
-corpus. Ranks are always by information capacity; --sort only orders the rows. The interval (95 %)
-and the range of ranks are over texts, by Student's t on the jackknife; differences of models that
-were scored on the same documents are paired. Both are unknown for results without documents. Runs
-of tokenizers that lose text are named, not ranked. Over several corpora, a first table ranks models
-by the unweighted mean over all of them.
+corpus. Ranks are always by information capacity; --sort only orders the rows. Differences below
+what the arithmetic of the runs resolves are ties. The interval (95 %) and the range of ranks are
+over texts, by Student's t on the jackknife; differences of models that were scored on the same
+documents are paired. Both are unknown for results without documents. Runs of tokenizers that lose
+text are named, not ranked. Over several corpora, a first table ranks models by the unweighted mean
+over all of them.
 
 --format html is one page that works offline: a table that sorts and filters, and two charts.
 """

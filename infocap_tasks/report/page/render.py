@@ -33,6 +33,7 @@ class _View(NamedTuple):
     board: Board
     terms: str
     assumption: str | None
+    ties: str
     lossy: str
     looks: dict[str, Look]
     capacity_summary: str
@@ -110,6 +111,7 @@ def _view(board_id: str, board: Board) -> _View:
         board=board,
         terms=_terms(board.shared),
         assumption=board.group.assumption,
+        ties=board.ties_remark,
         lossy=board.lossy_remark if board.kept_out else "",
         looks=looks(_series(board)),
         capacity_summary=capacity_summary(board),
