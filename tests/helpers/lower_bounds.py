@@ -5,6 +5,7 @@ python tests/helpers/lower_bounds.py > constraints.txt && pip install -c constra
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 
@@ -16,9 +17,14 @@ except ImportError:  # Python 3.10
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
+def declared() -> dict[str, Any]:
+    """All that pyproject.toml says."""
+    return tomllib.loads(PYPROJECT.read_text("utf-8"))
+
+
 def requirements() -> list[Requirement]:
     """What the package and its extras need of others."""
-    project = tomllib.loads(PYPROJECT.read_text("utf-8"))["project"]
+    project = declared()["project"]
     lists = (project["dependencies"], *project["optional-dependencies"].values())
     every = [Requirement(line) for lines in lists for line in lines]
     return [requirement for requirement in every if requirement.name != project["name"]]
