@@ -108,7 +108,7 @@ def private_attributes_in(tree):
             yield node.name
 
 
-EXTENDING = {"ConfigurableTask", "InformationCapacityTask", "HFLM", "InfocapHF"}
+EXTENDING = {"_Task", "RollingTask", "InformationCapacityTask", "HFLM", "InfocapHF"}
 
 
 def uses():

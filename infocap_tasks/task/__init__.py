@@ -2,11 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
+from infocap_tasks.task.harness_version import refuse_other_versions
+
 if TYPE_CHECKING:
     from infocap_tasks.task.infocap import InformationCapacityTask
     from infocap_tasks.task.reference import ReferenceTask
 
 __all__ = ["InformationCapacityTask", "ReferenceTask"]
+
+refuse_other_versions()  # before a module below imports from the harness what others do not have
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,6 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from lm_eval.api.task import ConfigurableTask
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
@@ -42,6 +41,7 @@ from infocap_tasks.task.model import (
     require_window,
     tokenizer_record,
 )
+from infocap_tasks.task.rolling import RollingTask
 from infocap_tasks.task.settings import parse_settings
 from infocap_tasks.task.special_tokens import warn_of_control_tokens
 
@@ -73,7 +73,7 @@ class _Docs(Sequence[dict[str, Any]]):
         return (self._make([text])[0] for text in self._corpus)
 
 
-class InformationCapacityTask(ConfigurableTask):
+class InformationCapacityTask(RollingTask):
     """Rolling log-likelihood of texts cut at L tokens, with bytes, tokens and FLOPs accounted.
 
     Raises:

@@ -1,9 +1,9 @@
 """What a task must know of the scored model before it is loaded: tokenizer, window, softmax."""
 
 import logging
+from types import SimpleNamespace
 from typing import Any
 
-from lm_eval.models.utils import resolve_max_length
 from transformers import PreTrainedTokenizerBase
 
 from infocap_tasks.errors import InfocapError
@@ -94,6 +94,22 @@ def require_prefix_token(tokenizer: PreTrainedTokenizerBase, backend: Backend) -
     return int(prefix)
 
 
+def _window(model: Pretrained, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Tokens that a model holds, by the rule of the harness's transformers backend.
+
+    It is a property of a loaded model there, and asked here before one is loaded.
+    """
+    from lm_eval.models.huggingface import HFLM
+
+    unloaded = SimpleNamespace(
+        _max_length=None,
+        _DEFAULT_MAX_LENGTH=HFLM._DEFAULT_MAX_LENGTH,
+        model=SimpleNamespace(config=load_config(model).get_text_config()),
+        tokenizer=tokenizer,
+    )
+    return int(HFLM.max_length.fget(unloaded))
+
+
 def require_window(settings: Settings, tokenizer: PreTrainedTokenizerBase) -> None:
     """Refuse texts longer than the model's window.
 
@@ -107,7 +123,7 @@ def require_window(settings: Settings, tokenizer: PreTrainedTokenizerBase) -> No
     if max_length is None and is_served:
         max_length = _SERVED_MAX_LENGTH
     elif max_length is None and settings.model is not None:
-        max_length = resolve_max_length(load_config(settings.model), tokenizer)
+        max_length = _window(settings.model, tokenizer)
     if max_length is None:
         return
     window = max_length - (2 if is_served else 0)
