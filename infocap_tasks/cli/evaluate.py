@@ -18,6 +18,7 @@ from infocap_tasks.backend.processes import end_with_launcher
 from infocap_tasks.cli.flags import (
     Given,
     refuse_missing_device,
+    refuse_undecodable,
     refuse_unusable_answer_file,
     refuse_unusable_flags,
 )
@@ -54,6 +55,7 @@ def evaluate(arguments: Sequence[str]) -> None:
         SystemExit: the harness's parser refused the flags, or printed its help.
     """
     end_with_launcher()
+    refuse_undecodable(arguments)
     options = None
     try:
         ours, theirs = _our_parser().parse_known_args(arguments)
