@@ -23,6 +23,7 @@ from infocap_tasks.cli.backends import (
 )
 from infocap_tasks.cli.flags import (
     Given,
+    refuse_undecodable,
     refuse_unusable_answer_file,
     refuse_unusable_flags,
 )
@@ -50,6 +51,7 @@ def evaluate(arguments: Sequence[str]) -> None:
         SystemExit: the harness's parser refused the flags, or printed its help.
     """
     end_with_launcher()
+    refuse_undecodable(arguments)
     options = None
     try:
         ours, theirs = _our_parser().parse_known_args(arguments)

@@ -17,6 +17,22 @@ from infocap_tasks.task.names import refuse_unknown_tasks
 Given = Callable[[str], Any]
 
 
+def refuse_undecodable(arguments: Sequence[str]) -> None:
+    """Refuse bytes that are no text, as names of files may hold: no results file could hold them.
+
+    Raises:
+        InfocapError: an argument has such bytes.
+    """
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise InfocapError(
+                f"{argument!a}: is not UTF-8, and the results file names it; rename the file or "
+                "folder"
+            ) from None
+
+
 def refuse_unusable_flags(
     given: Given, folders: Sequence[str], model: str, model_args: Mapping[str, Any]
 ) -> None:

@@ -120,6 +120,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # as after `| head`; without this, Python complains again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # as a path whose name is too long, or in a folder that is closed
+        if error.filename is None:
+            raise
+        what = f"{error.filename}: {error.strerror}; give another path"
+        print(f"infocap: error: {what}", file=sys.stderr)
+        return 2
 
 
 def _command_in(arguments: list[str]) -> str | None:

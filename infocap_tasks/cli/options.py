@@ -101,7 +101,13 @@ def add_top(parser: argparse.ArgumentParser, what: str) -> None:
 
 def add_title(parser: argparse.ArgumentParser, what: str) -> None:
     """--title TEXT."""
-    parser.add_argument("--title", metavar="TEXT", help=what)
+    parser.add_argument("--title", type=_text, metavar="TEXT", help=what)
+
+
+def _text(given: str) -> str:
+    if not given.isprintable():  # bytes that are not UTF-8 are not, either
+        raise argparse.ArgumentTypeError(f"{given!a}: holds what cannot be drawn; give plain text")
+    return given
 
 
 def _alias(text: str) -> tuple[str, str]:

@@ -159,6 +159,12 @@ def say(line: str) -> None:
     print(f"infocap: {line}", file=sys.stderr)
 
 
+def say_loading() -> None:
+    """Say that the libraries are being loaded, which takes seconds, unless they have been."""
+    if "transformers" not in sys.modules:
+        say("loading the libraries …")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all.
 

@@ -27,6 +27,7 @@ from infocap_tasks.flops.record import ATTENTION_CORE, COMPONENTS, Flops, as_num
 from infocap_tasks.flops.trace.attention import count_keys, windowed_keys
 from infocap_tasks.flops.trace.forward import Trace, is_known, trace
 from infocap_tasks.flops.verify import verification
+from infocap_tasks.models.layers import more_layers_than
 from infocap_tasks.models.pretrained import Pretrained, load_config
 
 _PUBLISHED = "published formula"
@@ -172,9 +173,8 @@ def _refuse_uncountable(config: PretrainedConfig, trust_remote_code: bool) -> No
     layers = getattr(config.get_text_config(decoder=True), "num_hidden_layers", 1)
     if isinstance(layers, int) and layers < 1:
         raise InfocapError(_uncountable(config, f"num_hidden_layers is {layers}"))
-    if isinstance(layers, int) and layers > _MAX_LAYERS:
-        reason = f"num_hidden_layers is {layers:,}, and at most {_MAX_LAYERS:,} are traced"
-        raise InfocapError(_uncountable(config, reason))
+    if many := more_layers_than(_MAX_LAYERS, config.to_dict()):
+        raise InfocapError(_uncountable(config, many))
 
 
 def _uncountable(config: PretrainedConfig, reason: str) -> str:

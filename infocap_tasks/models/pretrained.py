@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from infocap_tasks.errors import InfocapError, one_line
+from infocap_tasks.models.layers import more_layers_than
 from infocap_tasks.models.local import nearest_in_cache, refuse_missing_model
 
 # Scripts, numbers, white space and code that tokenizers are known to treat differently.
@@ -73,8 +74,11 @@ def load_config(model: Pretrained) -> PretrainedConfig:
     """
     refuse_missing_model(model.path, model.gguf_file)
     try:
+        _refuse_absurd_layers(model)
         config = AutoConfig.from_pretrained(model.path, **model.arguments())
         missing = [] if model.gguf_file else _fields_left_to_defaults(model, config)
+    except InfocapError:
+        raise
     except Exception as error:  # transformers raises whatever its readers raise
         nearest = [] if Path(model.path).exists() else nearest_in_cache(model.path)
         meant = f"; did you mean {', '.join(nearest)}?" if nearest else ""
@@ -85,6 +89,18 @@ def load_config(model: Pretrained) -> PretrainedConfig:
             f"transformers would fill in for some {config.model_type} model; add what is missing"
         )
     return config
+
+
+# Classes of transformers list the kind of each layer when they are loaded, which takes the memory.
+_MAX_LAYERS = 100_000
+
+
+def _refuse_absurd_layers(model: Pretrained) -> None:
+    if model.gguf_file:
+        return
+    given, _ = PretrainedConfig.get_config_dict(model.path, **model.arguments())
+    if many := more_layers_than(_MAX_LAYERS, given):
+        raise InfocapError(f"no config for model {model.name}: {many}")
 
 
 # What LongCat-Flash and two generations of Nemotron-H give in place of num_hidden_layers.

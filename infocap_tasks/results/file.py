@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from infocap_tasks.corpora.text import shown
 from infocap_tasks.metrics import METRICS, TEXT_SIZES, Constants, DocumentScore, aggregate
 from infocap_tasks.results.benchmarks import benchmark_scores
 from infocap_tasks.results.documents import read_documents
@@ -15,10 +16,14 @@ from infocap_tasks.results.values import (
     Unusable,
     above,
     at,
+    count,
     finite,
+    is_count,
     is_number,
     metric_values,
+    name_or_none,
     number,
+    refuse_lone_surrogates,
     text_or_none,
 )
 
@@ -55,7 +60,7 @@ def read_file(path: Path) -> ResultsFile:
         Unusable: it cannot be read, or something in it is missing, of the wrong kind, or disagrees
             with the rest.
     """
-    return read_content(_load(path), str(path))
+    return read_content(_load(path), shown(path))
 
 
 def read_content(content: Mapping[str, Any], source: str) -> ResultsFile:
@@ -73,6 +78,8 @@ def read_content(content: Mapping[str, Any], source: str) -> ResultsFile:
         raise Unusable("no results file of the harness (it has no results and configs)")
     if any(not isinstance(row, dict) for row in results.values()):
         raise Unusable("its results are not one record a task")
+    for task in results:
+        name_or_none(task, "task")
     records = {task: record for task in results if (record := _infocap_record(configs, task))}
     origin = _origin(content, [at(configs, task, "metadata") for task in records], source)
     runs = []
@@ -87,7 +94,7 @@ def read_content(content: Mapping[str, Any], source: str) -> ResultsFile:
     num_texts = {
         task: int(number)
         for task in records
-        if is_number(number := at(content, "n-samples", task, "original"))
+        if is_count(number := at(content, "n-samples", task, "original"))
     }
     scores = benchmark_scores(content, records)
     return ResultsFile(origin.model, origin.date, runs, scores, num_texts)
@@ -95,13 +102,15 @@ def read_content(content: Mapping[str, Any], source: str) -> ResultsFile:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        content = json.loads(text)
     except OSError as error:
         raise Unusable(f"cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:  # JSON and UTF-8 faults are both ValueErrors
         raise Unusable(f"is damaged or no JSON ({error})") from None
     if not isinstance(content, dict):
         raise Unusable("no results file of the harness (not a JSON object)")
+    refuse_lone_surrogates(content, text)
     return content
 
 
@@ -115,6 +124,7 @@ def _infocap_record(configs: Mapping[str, Any], task: str) -> Mapping[str, Any] 
 
 def _origin(content: Mapping[str, Any], metadata: Sequence[Any], source: str) -> _Origin:
     model, arguments = _model(content, metadata)
+    name_or_none(model, "model")
     config: Any = content.get("config")
     date: Any = content.get("date")
     num_parameters = at(config, "model_num_parameters")
@@ -122,7 +132,7 @@ def _origin(content: Mapping[str, Any], metadata: Sequence[Any], source: str) ->
         model_id=_said(arguments.get("pretrained")) or _said(content.get("model_name")) or model,
         backend=_said(at(config, "model")),
         harness_version=_said(content.get("lm_eval_version")),
-        num_parameters=int(num_parameters) if is_number(num_parameters) else None,
+        num_parameters=int(num_parameters) if is_count(num_parameters) else None,
         dtype=_said(at(config, "model_dtype")) or _given_dtype(arguments),
         quantization=_quantization(arguments),
         revision=_said(at(config, "model_revision")),
@@ -195,21 +205,30 @@ def _arguments(model_args: Any) -> dict[str, Any]:
 
 def _with_task(provenance: Provenance, record: Mapping[str, Any]) -> Provenance:
     """The file's provenance, with what the task recorded."""
-    corpus, breakdown = at(record, "corpus"), at(record, "flops", "breakdown")
+    corpus = at(record, "corpus")
     return replace(
         provenance,
         engine=_said(at(record, "engine", "name")),
         engine_version=_said(at(record, "engine", "version")),
         dtype=_said(at(record, "engine", "dtype")) or provenance.dtype,
-        name=_said(record.get("name")),
+        name=name_or_none(_said(record.get("name")), "name"),
         tokenizer_fingerprint=_said(at(record, "tokenizer", "fingerprint")),
         flops_method=_said(at(record, "flops", "method")),
-        flop_breakdown={
-            name: finite(value, f"flops.breakdown.{name}")
-            for name, value in (breakdown if isinstance(breakdown, dict) else {}).items()
-        },
+        flop_breakdown=_flop_breakdown(at(record, "flops", "breakdown")),
         corpus=corpus if isinstance(corpus, dict) else {},
     )
+
+
+def _flop_breakdown(given: Any) -> dict[str, float]:
+    """FLOPs per token by component; none where the file does not say it."""
+    parts = {
+        name: finite(value, f"flops.breakdown.{name}")
+        for name, value in (given if isinstance(given, dict) else {}).items()
+    }
+    for name, value in parts.items():
+        if value < 0:
+            raise Unusable(f"its flops.breakdown.{name} is {value}, below 0")
+    return parts
 
 
 # ------------------------------------------------------------------ one run
@@ -227,7 +246,7 @@ def _run(origin: _Origin, task: str, row: Mapping[str, Any], record: Mapping[str
             finite(value, key)
     bias = number(record, "bias_bits_per_token")
     flops = above(1, values.get("flops_per_token", at(record, "flops", "flops_per_token")), "N")
-    regime, max_tokens = _regime(record), int(number(record, "max_tokens"))
+    regime, max_tokens = _regime(record), count(record.get("max_tokens"), "max_tokens")
     documents = read_documents(record, Constants(flops, bias, regime), max_tokens)
     text_size, nll = (
         finite(_value_or_aggregate(name, values, documents), name)
@@ -238,7 +257,7 @@ def _run(origin: _Origin, task: str, row: Mapping[str, Any], record: Mapping[str
         model=origin.model,
         series="",
         task=task,
-        corpus=text_or_none(at(record, "corpus", "name"), "corpus.name") or task,
+        corpus=name_or_none(at(record, "corpus", "name"), "corpus.name") or task,
         corpus_sha256=text_or_none(at(record, "corpus", "sha256"), "corpus.sha256"),
         regime=regime,
         max_tokens=max_tokens,
@@ -247,7 +266,7 @@ def _run(origin: _Origin, task: str, row: Mapping[str, Any], record: Mapping[str
         nll_bits_per_token=nll,
         compression_gain_bits_per_token=text_size - nll,
         flops_per_token=flops,
-        active_params=None if active is None else int(finite(active, "active_params")),
+        active_params=None if active is None else count(active, "active_params"),
         information_capacity=capacity_of_gain(text_size - nll, flops, bias),
         source=origin.source,
         date=origin.date,
@@ -278,6 +297,11 @@ def _require_agreement(run: Run, values: Mapping[str, float]) -> None:
         scale = max(abs(ours), run.text_size_bits_per_token or 0.0)
         if theirs is not None and abs(ours - theirs) > _RELATIVE_TOLERANCE * scale:
             raise Unusable(f"its {name} is {theirs}, but its C, H, N and b make it {ours}")
+    parts = run.provenance.flop_breakdown.values()
+    if parts and not math.isclose(sum(parts), run.flops_per_token, rel_tol=_RELATIVE_TOLERANCE):
+        raise Unusable(
+            f"its N is {run.flops_per_token}, but its flops.breakdown adds to {sum(parts)}"
+        )
     for name in ("text_size_bits_per_token", "nll_bits_per_token"):
         ours = aggregate(name, run.documents) if run.documents else getattr(run, name)
         if not math.isclose(ours, getattr(run, name), rel_tol=_RELATIVE_TOLERANCE):
@@ -304,8 +328,8 @@ def _has_named_documents(
 
 def _lossy_share(record: Mapping[str, Any]) -> float | None:
     """Of the scored documents, those whose tokens do not decode to their text."""
-    corpus = at(record, "corpus") or {}
-    if corpus.get("num_documents_not_round_trip") is None:
+    lossy = at(record, "corpus", "num_documents_not_round_trip")
+    if lossy is None:
         return None  # files of earlier versions
-    scored = above(0, corpus.get("num_documents_scored"), "num_documents_scored")
-    return number(corpus, "num_documents_not_round_trip") / scored
+    scored = above(0, at(record, "corpus", "num_documents_scored"), "num_documents_scored")
+    return finite(lossy, "num_documents_not_round_trip") / scored

@@ -114,3 +114,11 @@ def test_python_names_say_it_too_and_can_be_tried():
     assert done.stderr.splitlines()[-1].endswith(
         f"infocap_tasks.count_flops needs the package transformers, {remedy}"
     )
+
+
+@pytest.mark.parametrize("command", ["flops", "tokenizers"])
+def test_commands_say_that_they_load_the_libraries_before_they_do(command):
+    code = "from infocap_tasks.cli.main import main\nmain(sys.argv[1:])"
+    first, complaint = without_scoring(code, command, "model").stderr.splitlines()
+    assert first == "infocap: loading the libraries …"
+    assert "which is not installed" in complaint

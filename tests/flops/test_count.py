@@ -12,18 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import (
     AutoModelForCausalLM,
+    BartConfig,
     Gemma2Config,
     Gemma3Config,
     Gemma3TextConfig,
     GPT2Config,
     GPTNeoXConfig,
     LlamaConfig,
+    LongcatFlashConfig,
     MistralConfig,
+    NemotronHConfig,
     Olmo2Config,
     Phi3Config,
     Qwen2Config,
     Qwen3Config,
     ViTConfig,
+    xLSTMConfig,
 )
 
 from infocap_tasks.errors import InfocapError
@@ -203,6 +207,19 @@ def test_given_flops_must_be_a_number_above_one():
             given_flops(wrong, 1024)
 
 
-def test_more_layers_than_any_model_has_are_refused():
-    with pytest.raises(InfocapError, match="num_hidden_layers is 5,000, and at most 1,000"):
-        count(LlamaConfig(num_hidden_layers=5000))
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        (LlamaConfig(num_hidden_layers=5000), "num_hidden_layers"),
+        (GPT2Config(n_layer=5000), "n_layer"),
+        (LongcatFlashConfig(num_layers=5000), "num_(hidden_)?layers"),
+        (NemotronHConfig(layers_block_type=["mamba"] * 5000), "layers_block_type"),
+        (xLSTMConfig(num_blocks=5000), "num_blocks"),
+        (BartConfig(decoder_layers=5000), "decoder_layers"),
+        (Gemma3Config(text_config={"num_hidden_layers": 5000}), r"text_config\.num_hidden_layers"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_more_layers_than_any_model_has_are_refused(config, named):
+    with pytest.raises(InfocapError, match=f"{named} asks for 5,000 layers, and at most 1,000"):
+        count(config)

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -5,6 +6,7 @@ from helpers.models import byte_fallback_tokenizer, byte_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from infocap_tasks.errors import InfocapError
+from infocap_tasks.models.layers import more_layers_than
 from infocap_tasks.models.pretrained import (
     Pretrained,
     added_special_tokens,
@@ -63,3 +65,25 @@ def test_a_slow_tokenizer_is_refused():
     slow = Slow(tokenizer_object=byte_tokenizer().backend_tokenizer)
     with pytest.raises(InfocapError, match="slow one, without offsets"):
         require_offsets(slow)
+
+
+def test_absurd_numbers_of_layers_are_refused_before_transformers_lists_them(tmp_path):
+    config = {"model_type": "qwen2", "text_config": {"num_hidden_layers": 10**12}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InfocapError, match=r"text_config\.num_hidden_layers asks for 1,000"):
+        load_config(Pretrained(str(tmp_path)))
+
+
+def test_other_sizes_are_no_numbers_of_layers():
+    config = {
+        "num_hidden_layers": 24,
+        "max_window_layers": 10**6,
+        "vocab_size_per_layer_input": 10**6,
+        "layer_types": ["full_attention"] * 24,
+        "block_size": 10**6,
+        "id2label": {0: "LABEL_0"},
+    }
+    assert more_layers_than(24, config) is None
+    assert more_layers_than(23, config) == (
+        "num_hidden_layers asks for 24 layers, and at most 23 are allowed"
+    )

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from infocap_tasks.cli.options import add_trust_remote_code
-from infocap_tasks.cli.output import add_output, count, deliver, say
+from infocap_tasks.cli.output import add_output, count, deliver, say, say_loading
 from infocap_tasks.errors import FaultyFiles, InfocapError
 from infocap_tasks.report.tables import WIDE
 
@@ -46,6 +46,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace) -> int:
     """Count, then print or write; 1 if some of the models could not be counted."""
+    say_loading()
     from transformers.utils import logging
 
     from infocap_tasks.flops.count import refuse_context

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infocap_tasks.cli.options import add_trust_remote_code
-from infocap_tasks.cli.output import add_output, count, deliver, draw, draws
+from infocap_tasks.cli.output import add_output, count, deliver, draw, draws, say_loading
 from infocap_tasks.corpora.languages import ENGLISH, LANGUAGES
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
@@ -93,6 +93,7 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         InfocapError: a tokenizer, a corpus or the figure cannot be used.
     """
+    say_loading()
     from transformers.utils import logging
 
     from infocap_tasks.models.measure import measure
