@@ -198,6 +198,7 @@ def _with_task(provenance: Provenance, record: Mapping[str, Any]) -> Provenance:
     corpus, breakdown = at(record, "corpus"), at(record, "flops", "breakdown")
     return replace(
         provenance,
+        quantization=provenance.quantization or _of_gguf(record),
         name=_said(record.get("name")),
         tokenizer_fingerprint=_said(at(record, "tokenizer", "fingerprint")),
         flops_method=_said(at(record, "flops", "method")),
@@ -207,6 +208,12 @@ def _with_task(provenance: Provenance, record: Mapping[str, Any]) -> Provenance:
         },
         corpus=corpus if isinstance(corpus, dict) else {},
     )
+
+
+def _of_gguf(record: Mapping[str, Any]) -> str | None:
+    """What llama.cpp calls the dtype of most tensors of a GGUF file, such as ``Q4_1``."""
+    engine = at(record, "engine")
+    return _said(at(engine, "dtype")) if at(engine, "name") == "llama.cpp" else None
 
 
 # ------------------------------------------------------------------ one run

@@ -21,7 +21,8 @@ class Provenance:
         harness_version: the version of lm-evaluation-harness.
         num_parameters: the number of the model's parameters.
         dtype: the type of its weights, such as ``torch.bfloat16``.
-        quantization: how the backend was told to quantise its weights, such as ``4-bit``.
+        quantization: how the backend was told to quantise its weights, such as ``4-bit``, or how
+            a GGUF file is, such as ``Q4_1``.
         revision: the branch, tag or commit that was asked for.
         commit: the commit on the hub that was loaded.
         tokenizer_fingerprint: the hash of the tokenizer, the same wherever it was loaded from.
