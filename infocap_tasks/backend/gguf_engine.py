@@ -111,7 +111,7 @@ class GGUFEngine:
         return EngineFacts(
             "llama.cpp",
             version("llama-cpp-python"),
-            dtype,
+            dtype.removeprefix("(guessed) "),
             "blocks of logits",
             "float64",
             int(self._lib.llama_model_size(self._model)),
