@@ -31,6 +31,7 @@ class EngineFacts(NamedTuple):
         dtype: in which the model computes, such as ``bfloat16``; None if it does not tell.
         method: how log-likelihoods are taken, such as ``blockwise``.
         softmax_dtype: in which the log-softmax is taken; None if it does not tell.
+        weight_bytes: of all tensors, as the engine holds them; None if it does not tell.
     """
 
     name: str
@@ -38,6 +39,7 @@ class EngineFacts(NamedTuple):
     dtype: str | None
     method: str
     softmax_dtype: str | None
+    weight_bytes: int | None = None
 
 
 class Engine(Protocol):

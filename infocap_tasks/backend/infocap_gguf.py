@@ -1,8 +1,10 @@
 """The harness seam for GGUF files: ``--model infocap-gguf``, llama.cpp in this process."""
 
+import os
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
+from itertools import dropwhile, zip_longest
 from pathlib import Path
+from typing import Any
 
 from lm_eval.api.instance import Instance
 from lm_eval.api.registry import register_model
@@ -11,7 +13,7 @@ from infocap_tasks.backend.causality import must_score_alone
 from infocap_tasks.backend.gguf_engine import GGUFEngine
 from infocap_tasks.backend.scorer import Scorer
 from infocap_tasks.backend.token_lm import BOS_POLICY
-from infocap_tasks.backend.token_text import PlainText
+from infocap_tasks.backend.token_text import PlainText, TokenText
 from infocap_tasks.backend.tokenizer_lm import TokenizerLM
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.models.pretrained import Pretrained, load_tokenizer, tokenizer_fingerprint
@@ -28,12 +30,15 @@ class InfocapGGUF(TokenizerLM):
         pretrained: the file, or its folder.
         gguf_file: the name of the file in a folder.
         tokenizer: folder or hub id; None for the one in the file.
-        max_length: the window in tokens; None for the one that the file says.
+        max_length: the window in tokens; None for as many as the model was trained for.
         n_threads: threads of llama.cpp; None for one a core.
         n_gpu_layers: layers on the GPU, where llama.cpp was built for one; -1 for all.
         cache: folder for finished answers; a run that was killed is resumed from there.
         add_bos_token: whether standard tasks begin with BOS; None: as the tokenizer does.
         prefix_token_id: the token that the first one of a text is predicted from; None: BOS, EOS.
+        batch_size: the harness's; a window is run by itself.
+        max_batch_size: as ``batch_size``.
+        device: ``cpu`` keeps all layers off the GPU; else llama.cpp takes what it was built for.
 
     Raises:
         InfocapError: the file cannot be loaded, the model is not causal, or its tokenizer encodes
@@ -60,9 +65,11 @@ class InfocapGGUF(TokenizerLM):
             raise InfocapError(
                 f"pretrained={file}: no such file; --model infocap-gguf takes a .gguf file"
             )
+        threads = _num_threads(n_threads)
         named = Pretrained.from_file_or_id(tokenizer or str(file))
         super().__init__(load_tokenizer(named), add_bos_token, prefix_token_id)
-        self._engine = GGUFEngine(file, max_length, n_threads, n_gpu_layers)
+        layers = 0 if device == "cpu" else n_gpu_layers
+        self._engine = GGUFEngine(file, max_length, threads, layers)
         self.max_length = self._engine.max_length
         self.scorer = Scorer(
             self._engine,
@@ -84,21 +91,52 @@ class InfocapGGUF(TokenizerLM):
             InfocapError: they are not; the message names the first that differs.
         """
         for text, ids in zip(texts, super()._encode(texts), strict=True):
-            if isinstance(text, PlainText):
-                self._require_same(text, ids)
+            self._require_same(text, ids, not isinstance(text, PlainText))
             yield ids
 
-    def _require_same(self, text: str, ids: list[int]) -> None:
-        theirs = self._engine.tokenize(text)
+    def tok_encode(
+        self, string: str, add_special_tokens: bool | None = None, **kwargs: Any
+    ) -> list[int]:
+        """As the parent's; the ids must be those of llama.cpp's own tokenizer.
+
+        Raises:
+            InfocapError: they are not; the message names the first that differs.
+        """
+        self._require_same(string, super().tok_encode(string, add_special_tokens=False), True)
+        return super().tok_encode(string, add_special_tokens, **kwargs)
+
+    def loglikelihood(
+        self, requests: list[Instance], disable_tqdm: bool = False
+    ) -> list[tuple[float, bool]]:
+        """As the parent's; ids that their text encodes to must be those of llama.cpp.
+
+        Raises:
+            InfocapError: they are not; the message names the first that differs.
+        """
+        for request in requests:
+            if isinstance(text := request.args[1], TokenText):
+                self._require_same_ids(text.context_ids + text.token_ids)
+        return super().loglikelihood(requests, disable_tqdm)
+
+    def _require_same_ids(self, token_ids: Sequence[int]) -> None:
+        special = set(self.tokenizer.all_special_ids)
+        bare = list(dropwhile(lambda token: token in special, token_ids))
+        text = self.tokenizer.decode(bare, clean_up_tokenization_spaces=False)
+        # A text that was cut at a token may end within a character, and then encodes otherwise.
+        if self.tokenizer(text, add_special_tokens=False)["input_ids"] == bare:
+            self._require_same(text, bare, True)
+
+    def _require_same(self, text: str, ids: list[int], reads_special_tokens: bool) -> None:
+        theirs = self._engine.tokenize(text, reads_special_tokens)
         if theirs == ids:
             return
-        same = takewhile(lambda pair: pair[0] == pair[1], zip(ids, theirs, strict=False))
-        place = len(list(same))
-        here = self.tokenizer.decode(ids[max(0, place - 2) : place + 2])
+        pairs = enumerate(zip_longest(ids, theirs))
+        place, (ours, other) = next((n, pair) for n, pair in pairs if pair[0] != pair[1])
+        near = self.tokenizer.decode(ids[max(0, place - 2) : place + 2])
         raise InfocapError(
-            f"tokenizer {self.tokenizer.name_or_path}: token {place + 1} of a text, near {here!r}, "
-            f"is {ids[place : place + 1]}, and {theirs[place : place + 1]} to llama.cpp; give the "
-            "tokenizer of the original model with tokenizer=DIR_OR_HUB_ID in --model_args"
+            f"tokenizer {self.tokenizer.name_or_path}: token {place + 1} of a text, near {near!r}, "
+            f"is {ours}, and {other} to llama.cpp; give the tokenizer of the original model with "
+            "tokenizer=DIR_OR_HUB_ID in --model_args"
         )
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
@@ -111,3 +149,11 @@ class InfocapGGUF(TokenizerLM):
             "--model infocap-gguf: scores texts and does not write them; leave out the tasks that "
             "generate, or run them on the harness's --model gguf"
         )
+
+
+def _num_threads(given: int | None) -> int:
+    if given is None:
+        return os.cpu_count() or 1
+    if not isinstance(given, int) or given < 1:
+        raise InfocapError(f"n_threads={given}: give a number from 1, or leave it out")
+    return given

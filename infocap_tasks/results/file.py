@@ -211,6 +211,7 @@ def _with_task(provenance: Provenance, record: Mapping[str, Any]) -> Provenance:
         engine=_said(at(record, "engine", "name")),
         engine_version=_said(at(record, "engine", "version")),
         dtype=_said(at(record, "engine", "dtype")) or provenance.dtype,
+        quantization=provenance.quantization or _of_gguf(record),
         name=name_or_none(_said(record.get("name")), "name"),
         tokenizer_fingerprint=_said(at(record, "tokenizer", "fingerprint")),
         flops_method=_said(at(record, "flops", "method")),
@@ -229,6 +230,12 @@ def _flop_breakdown(given: Any) -> dict[str, float]:
         if value < 0:
             raise Unusable(f"its flops.breakdown.{name} is {value}, below 0")
     return parts
+
+
+def _of_gguf(record: Mapping[str, Any]) -> str | None:
+    """What llama.cpp calls the dtype of most tensors of a GGUF file, such as ``Q4_1``."""
+    engine = at(record, "engine")
+    return _said(at(engine, "dtype")) if at(engine, "name") == "llama.cpp" else None
 
 
 # ------------------------------------------------------------------ one run

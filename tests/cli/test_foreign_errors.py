@@ -22,6 +22,7 @@ def complaint_of(corpus_file, metadata, *flags):
     [
         ("vllm", ("--model", "vllm"), "--model vllm: needs"),
         ("sglang", ("--model", "sglang"), "--model sglang: needs"),
+        ("llama_cpp", ("--model", "infocap-gguf"), "needs llama_cpp, not installed"),
         ("mamba_ssm", ("--model", "mamba_ssm"), "--model mamba_ssm: needs"),
         ("optimum", ("--model", "openvino"), "--model openvino: needs"),
         ("onnxruntime_genai", ("--model", "winml"), "--model winml: needs"),

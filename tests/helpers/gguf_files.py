@@ -52,7 +52,7 @@ def save_gguf(folder: Path, path: Path) -> Path:
 def _add_tokenizer(writer: gguf.GGUFWriter, model: dict) -> None:
     tokens = sorted(model["vocab"], key=model["vocab"].get)
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("default")
+    writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
     writer.add_token_types([gguf.TokenType.NORMAL] * len(tokens))
     writer.add_token_merges([" ".join(pair) for pair in model["merges"]])
