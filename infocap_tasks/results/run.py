@@ -14,24 +14,24 @@ PUBLISHED = "published: "
 class Provenance:
     """Where a run's numbers come from; None or empty is what its source does not say.
 
-        Attributes:
-            model_id: the model as the harness was given it, a hub id or a path.
-            name: what ``infocap eval --name`` called the run.
-            backend: the harness's name for what ran the model, ``infocap-hf`` or ``hf``.
-            engine: the library or server that ran it, such as ``vllm``.
-            engine_version: the version of that library or server.
-            harness_version: the version of lm-evaluation-harness.
-            num_parameters: the number of the model's parameters.
-            dtype: in which the engine computed; where it does not say so, the type of the weights,
-            such as ``torch.bfloat16``.
-        quantization: how the backend was told to quantise its weights, such as ``4-bit``, or how
-            a GGUF file is, such as ``Q4_1``.
-            revision: the branch, tag or commit that was asked for.
-            commit: the commit on the hub that was loaded.
-            tokenizer_fingerprint: the hash of the tokenizer, the same wherever it was loaded from.
-            flops_method: how N was found: counted, by the published formula, or given.
-            flop_breakdown: FLOPs per token by component.
-            corpus: what the task recorded of its corpus: name, source, hash, sizes.
+    Attributes:
+        model_id: the model as the harness was given it, a hub id or a path.
+        name: what ``infocap eval --name`` called the run.
+        backend: the harness's name for what ran the model, ``infocap-hf`` or ``hf``.
+        engine: the library or server that ran it, such as ``vllm``.
+        engine_version: the version of that library or server.
+        harness_version: the version of lm-evaluation-harness.
+        num_parameters: the number of the model's parameters.
+        dtype: in which the engine computed; where it does not say so, the type of the weights,
+        such as ``torch.bfloat16``.
+    quantization: how the backend was told to quantise its weights, such as ``4-bit``, or how
+        a GGUF file is, such as ``Q4_1``.
+        revision: the branch, tag or commit that was asked for.
+        commit: the commit on the hub that was loaded.
+        tokenizer_fingerprint: the hash of the tokenizer, the same wherever it was loaded from.
+        flops_method: how N was found: counted, by the published formula, or given.
+        flop_breakdown: FLOPs per token by component.
+        corpus: what the task recorded of its corpus: name, source, hash, sizes.
     """
 
     model_id: str | None = None
