@@ -16,7 +16,7 @@ import torch
 if find_spec("vllm") is None:
     pytest.skip("vllm is not installed: .ci/engines installs it", allow_module_level=True)
 
-from helpers.engines import VLLMServer, evaluated, infocap_eval
+from helpers.engines import VLLMServer, environment, evaluated, infocap_eval
 from helpers.models import TEXTS, byte_tokenizer, save_llama, write_jsonl
 from lm_eval.api.instance import Instance
 
@@ -45,7 +45,7 @@ def texts():
         long[0][:200] + " A different end.",
         "a b",
         "Yes, it is.",
-        "数据",
+        "数据压缩",
         "x = 1",
     ]
 
@@ -143,12 +143,14 @@ def greedy_and_other(lm):
     return [TokenText("…", context, (token,), len(logits)) for token in (likeliest, rarest)]
 
 
-def test_windows_pairs_and_greedy_tokens_in_process(tmp_path):
+def test_windows_pairs_and_greedy_tokens_in_process(tmp_path, monkeypatch):
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
     small = llama(tmp_path / "small", 0.1)
     here = InfocapHF(str(small), device="cpu", dtype="float32", max_length=126)
     ours = InfocapVLLM(
         str(small), dtype="float32", enforce_eager=True, max_model_len=128,
-        gpu_memory_utilization=0.5, cache=str(tmp_path / "kept"),
+        cache=str(tmp_path / "kept"),
     )  # fmt: skip
     try:
         rolling = requests("loglikelihood_rolling", [(text,) for text in [*TEXTS, *TEXTS[::-1]]])
@@ -197,7 +199,7 @@ def test_killed_runs_and_killed_servers_lose_nothing(tmp_path):
     corpus = write_jsonl(
         tmp_path / "many.jsonl", [{"text": f"{n} is a number. " * 12} for n in range(300)]
     )
-    serve = ("--dtype", "float32", "--max-model-len", "256", "--gpu-memory-utilization", "0.5")
+    serve = ("--dtype", "float32", "--max-model-len", "256")
     server = VLLMServer(served, tmp_path / "server.log", *serve)
     flags = ["--tasks", "infocap_custom", "--metadata", f"corpus_path={corpus},max_tokens=128"]
     given = f"base_url={server.url},num_concurrent=2,max_retries=1"
