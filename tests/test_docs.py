@@ -87,7 +87,10 @@ def test_files_that_are_named_exist(page):
 # ------------------------------------------------------------------ commands
 
 # Programs that are not ours; they are named so that a misspelt command of ours is found.
-OTHERS = {".", "bash", "lint-imports", "mypy", "pip", "pytest", "python", "python3", "ruff", "uv"}
+OTHERS = {
+    ".", "bash", "lint-imports", "mypy", "pip", "pytest", "python", "python3", "ray", "ruff", "uv",
+    "vllm",
+}  # fmt: skip
 
 
 def parse_evaluation(arguments):

@@ -13,7 +13,7 @@ from infocap_tasks.backend.causality import must_score_alone
 from infocap_tasks.backend.infocap_api import repeats_within_bits
 from infocap_tasks.backend.scorer import Scorer
 from infocap_tasks.backend.token_lm import BOS_POLICY, TokenLM
-from infocap_tasks.backend.vllm_engine import VLLMEngine
+from infocap_tasks.backend.vllm_engine import VLLMEngine, settings_of_answers
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.models.pretrained import tokenizer_fingerprint
 
@@ -40,6 +40,7 @@ class InfocapVLLM(TokenLM, VLLM):
         pretrained: str,
         cache: str | None = None,
         batch_size: int | str = "auto",
+        device: str | None = None,
         **arguments: Any,
     ) -> None:
         if int(arguments.get("data_parallel_size", 1)) > 1:
@@ -47,6 +48,8 @@ class InfocapVLLM(TokenLM, VLLM):
                 "data_parallel_size: infocap-vllm runs one copy of the model; give "
                 "tensor_parallel_size, or serve the copies and take --model infocap-api"
             )
+        if device is not None:  # the harness names none where the user does not
+            arguments["device"] = device
         super().__init__(pretrained, batch_size=batch_size, **arguments)
         engine = VLLMEngine(self.model, self.max_length, self.lora_request)
         self._max_length = engine.max_length
@@ -54,7 +57,7 @@ class InfocapVLLM(TokenLM, VLLM):
             engine,
             settings={
                 "pretrained": pretrained,
-                "arguments": {key: str(value) for key, value in sorted(arguments.items())},
+                "arguments": settings_of_answers(arguments),
                 "tokenizer": tokenizer_fingerprint(self.tokenizer),
                 "prefix_token_id": self.prefix_token_id,
                 "bos_policy": BOS_POLICY,

@@ -11,6 +11,27 @@ import torch
 from infocap_tasks.backend.engine import EngineFacts, WindowScore
 from infocap_tasks.backend.windows import Window
 
+# Arguments of vLLM that say where and in what portions it computes. A run that goes on with fewer
+# GPUs or less memory keeps its answers, as one does whose server was started anew.
+_PLACEMENT = frozenset(
+    {
+        "device",
+        "distributed_executor_backend",
+        "enforce_eager",
+        "gpu_memory_utilization",
+        "max_num_batched_tokens",
+        "max_num_seqs",
+        "pipeline_parallel_size",
+        "tensor_parallel_size",
+    }
+)
+
+
+def settings_of_answers(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Those of vLLM's arguments that an answer depends on by more than rounding."""
+    return {key: str(arguments[key]) for key in sorted(arguments.keys() - _PLACEMENT)}
+
+
 # A batch ends when its last text does; of so many steps, the last one may be half empty.
 _STEPS_OF_A_BATCH = 8
 

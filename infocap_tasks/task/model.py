@@ -120,10 +120,10 @@ def require_window(settings: Settings, tokenizer: PreTrainedTokenizerBase) -> No
         InfocapError: ``max_tokens`` is above the window.
     """
     max_length, is_served = settings.backend.max_length, settings.backend.is_served
-    if max_length is None and is_served:
-        max_length = _SERVED_MAX_LENGTH
-    elif max_length is None and settings.model is not None:
+    if max_length is None and settings.model is not None:
         max_length = _window(settings.model, tokenizer)
+    elif max_length is None and is_served:
+        max_length = _SERVED_MAX_LENGTH
     if max_length is None:
         return
     window = max_length - (2 if is_served else 0)

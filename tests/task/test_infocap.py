@@ -116,7 +116,7 @@ def test_metrics_of_the_harness_work_beside_ours(custom, tmp_path):
         ({"max_tokens": 1024}, "above the model's max_length of 256"),
         ({"max_tokens": 64, "max_length": 50}, "above the model's max_length of 50"),
         ({"max_tokens": 64, "max_model_len": 65}, "above the model's max_length of 63"),
-        ({"max_tokens": 2047, "model": "served"}, "above the model's max_length of 2046"),
+        ({"max_tokens": 255, "scored_by": "infocap-vllm"}, "above the model's max_length of 254"),
         ({"bias_bits_per_token": "low"}, "bias_bits_per_token=low: must be a number"),
         ({"flops_per_token": 0}, "flops_per_token=0: must be a number above 1"),
         ({"corpus_path": "none.jsonl"}, "does not exist"),
@@ -126,6 +126,12 @@ def test_metrics_of_the_harness_work_beside_ours(custom, tmp_path):
 def test_unusable_metadata_is_refused(custom, metadata, complaint):
     with pytest.raises(InfocapError, match=complaint):
         load_task(**custom | metadata)
+
+
+def test_a_served_model_without_a_config_has_the_window_that_the_harness_takes(custom):
+    served = custom | {"pretrained": None, "model": custom["pretrained"], "flops_per_token": 10**6}
+    with pytest.raises(InfocapError, match="above the model's max_length of 2046"):
+        load_task(**served, max_tokens=2047)
 
 
 def test_without_a_model_the_error_says_what_to_pass(corpus_file):
