@@ -24,6 +24,7 @@ from infocap_tasks.cli.flags import (
 )
 from infocap_tasks.cli.foreign_errors import worded
 from infocap_tasks.cli.gguf_file import with_gguf_file
+from infocap_tasks.cli.loading import rare_collections
 from infocap_tasks.cli.plain_lines import plain_lines_in_logs
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
@@ -142,6 +143,7 @@ def _folders(given: Given) -> list[str]:
     return [str(task_configs_dir()), *([theirs] if isinstance(theirs, str) else theirs)]
 
 
+@rare_collections()
 def complete(
     options: argparse.Namespace, cache: str | None = None, name: str | None = None
 ) -> argparse.Namespace:
@@ -240,9 +242,6 @@ def _require_model(model_args: Mapping[str, Any]) -> None:
             "(`infocap demo` shows a run on a small model)"
         )
     load_config(model)
-
-
-# ---------------------------------------------------------------------- the tasks
 
 
 def _check_tasks(options: argparse.Namespace, given: Given) -> None:
