@@ -28,6 +28,7 @@ from infocap_tasks.cli.flags import (
     refuse_unusable_flags,
 )
 from infocap_tasks.cli.foreign_errors import worded
+from infocap_tasks.cli.loading import rare_collections
 from infocap_tasks.cli.plain_lines import plain_lines_in_logs
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.paths import task_configs_dir
@@ -138,6 +139,7 @@ def _folders(given: Given) -> list[str]:
     return [str(task_configs_dir()), *([theirs] if isinstance(theirs, str) else theirs)]
 
 
+@rare_collections()
 def complete(
     options: argparse.Namespace, cache: str | None = None, name: str | None = None
 ) -> argparse.Namespace:

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from infocap_tasks.cli.loading import rare_collections
 from infocap_tasks.cli.options import add_trust_remote_code
 from infocap_tasks.cli.output import add_output, count, deliver, say, say_loading
 from infocap_tasks.errors import FaultyFiles, InfocapError
@@ -44,6 +45,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.set_defaults(run=run)
 
 
+@rare_collections()
 def run(options: argparse.Namespace) -> int:
     """Count, then print or write; 1 if some of the models could not be counted."""
     say_loading()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infocap_tasks.cli.loading import rare_collections
 from infocap_tasks.cli.options import add_trust_remote_code
 from infocap_tasks.cli.output import add_output, count, deliver, draw, draws, say_loading
 from infocap_tasks.corpora.languages import ENGLISH, LANGUAGES
@@ -87,6 +88,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.set_defaults(run=run)
 
 
+@rare_collections()
 def run(options: argparse.Namespace) -> None:
     """Measure, print, and draw the heat map.
 
