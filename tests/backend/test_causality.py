@@ -1,5 +1,6 @@
 """Which models are refused, scored one text at a time, or batched."""
 
+import inspect
 import logging
 
 import pytest
@@ -8,6 +9,7 @@ from helpers.models import byte_tokenizer
 from lm_eval.api.instance import Instance
 from transformers import AutoModelForCausalLM
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.doge.modeling_doge import DogeDecoderLayer
 
 from infocap_tasks.backend.causality import must_score_alone
 from infocap_tasks.backend.engine import WindowScore
@@ -77,6 +79,10 @@ def rolling(lm):
     return lm.loglikelihood_rolling(asked, True)
 
 
+@pytest.mark.skipif(
+    "is_moe" not in inspect.getsource(DogeDecoderLayer),
+    reason="Doge with experts does not run in transformers 5.15 and 5.16: it adds up tuples",
+)
 def test_model_that_sees_padding_is_scored_one_text_at_a_time(heard):
     """Doge picks a token's experts by the scores of others in its batch."""
     lm = loaded("doge", **SMALL | DOGE)
