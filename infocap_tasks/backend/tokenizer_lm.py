@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lm_eval.models.utils import _add_special_kwargs, has_bos_prefix
+from lm_eval.models.utils import has_bos_prefix
 
 from infocap_tasks.backend.token_lm import TokenLM
 
@@ -39,8 +39,9 @@ class TokenizerLM(TokenLM):
         self, string: str, add_special_tokens: bool | None = None, **kwargs: Any
     ) -> list[int]:
         """Token ids of a string of a standard task, as the harness's own backends encode it."""
-        special = _add_special_kwargs(add_special_tokens, self.add_bos_token)
+        wanted = self.add_bos_token if add_special_tokens is None else add_special_tokens
         if add_special_tokens is None and has_bos_prefix(string, self.tokenizer.bos_token):
-            special = {"add_special_tokens": False}
+            wanted = False
+        special = {} if wanted is None else {"add_special_tokens": wanted}
         ids: list[int] = self.tokenizer(string, **special)["input_ids"]
         return ids

@@ -84,8 +84,8 @@ def test_a_cache_is_kept_apart_by_model(tiny_model, bos_model):
 
 def test_other_backends_keep_their_arguments():
     options = parsed("--model", "vllm", "--model_args", "pretrained=x")
-    assert options.model_args == {"pretrained": "x"}
-    assert options.metadata == {}
+    assert options.model_args == {"pretrained": "x", "add_bos_token": False}
+    assert options.metadata == {"scored_by": "vllm"}
     assert options.include_path == [OURS]
 
 

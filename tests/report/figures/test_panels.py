@@ -44,8 +44,8 @@ def test_a_series_has_one_colour_in_all_panels():
     """B is alone in the second panel."""
     runs = runs_on("x") + runs_on("y", sizes=SIZES[2:])
     first, second = visible(plot("capacity", runs).figure)
-    (of_b,) = (line.get_color() for line in second.get_lines())
-    assert of_b in [line.get_color() for line in first.get_lines()]
+    (of_b,) = {line.get_color() for line in second.get_lines()}
+    assert of_b in {line.get_color() for line in first.get_lines()}
     assert len({line.get_color() for line in first.get_lines()}) == 2
 
 
