@@ -50,7 +50,7 @@ def task_entries() -> list[TaskEntry]:
 
 
 def _entry(content: dict[str, Any]) -> TaskEntry:
-    metadata = content["metadata"]
+    declared = content["metadata"]
     corpus = metadata["corpus"]
     if isinstance(corpus, dict):
         corpus = corpus.get("packaged") or corpus["file"]
@@ -60,7 +60,7 @@ def _entry(content: dict[str, Any]) -> TaskEntry:
         _LANGUAGE_OF_CORPUS.get(Path(corpus).stem),
         metadata["bias_bits_per_token"],
         _REGIMES[content["class"].rpartition(".")[2]],
-        int(metadata.get("max_tokens", _DEFAULT_MAX_TOKENS)),
+        int(declared.get("max_tokens", _DEFAULT_MAX_TOKENS)),
     )
 
 
