@@ -51,14 +51,14 @@ def task_entries() -> list[TaskEntry]:
 
 def _entry(content: dict[str, Any]) -> TaskEntry:
     declared = content["metadata"]
-    corpus = metadata["corpus"]
+    corpus = declared["corpus"]
     if isinstance(corpus, dict):
         corpus = corpus.get("packaged") or corpus["file"]
     return TaskEntry(
         content["task"],
         corpus,
         _LANGUAGE_OF_CORPUS.get(Path(corpus).stem),
-        metadata["bias_bits_per_token"],
+        declared["bias_bits_per_token"],
         _REGIMES[content["class"].rpartition(".")[2]],
         int(declared.get("max_tokens", _DEFAULT_MAX_TOKENS)),
     )
