@@ -47,7 +47,7 @@ def test_ten_faults_are_shown_and_the_exit_status_is_1(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "faulty         25" in shown
     assert shown.count("not a line of JSON") == 10
-    assert f"{path}:2:" in shown
+    assert "c.jsonl:2:" in shown  # the folder may be folded away
     assert "and 15 more" in shown
 
 
