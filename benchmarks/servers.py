@@ -2,9 +2,9 @@
 
     python benchmarks/servers.py MODEL [--texts 24] [--tokens 256] [--dtype float32] [--repeats 2]
 
-Random token ids of MODEL's vocabulary, the same for all methods. The server and vLLM in this
-process hold the model side by side and take turns, so that what else the machine does weighs on
-all of them; medians of the repeats. The table goes to benchmarks/RESULTS.md.
+Random token ids of MODEL's vocabulary, the same for all methods. The server is ended before vLLM is
+loaded in this process: an idle engine takes time from another one on its cores (on a CPU, vLLM
+binds both to the same). Medians of the repeats. The table goes to benchmarks/RESULTS.md.
 """
 
 import argparse
@@ -66,15 +66,14 @@ def tokens_per_second(score: Method, texts: Ids) -> float:
     return sum(map(len, texts)) / (time.perf_counter() - start)
 
 
-def measure(methods: dict[str, Method], make: Callable[[], Ids], repeats: int) -> None:
+def measure(methods: dict[str, Method], sets: list[Ids]) -> dict[str, float]:
     for score in methods.values():
-        score(make()[:2])  # the first requests of an engine take longer
+        score([ids[::-1] for ids in sets[0][:2]])  # the first requests of an engine take longer
     speeds: dict[str, list[float]] = {name: [] for name in methods}
-    for _ in range(repeats):
-        texts = make()  # new ones, so that no cache of prefixes has them
+    for texts in sets:
         for name, score in methods.items():
             speeds[name].append(tokens_per_second(score, texts))
-    _print({name: statistics.median(of) for name, of in speeds.items()})
+    return {name: statistics.median(of) for name, of in speeds.items()}
 
 
 def _print(speeds: dict[str, float]) -> None:
@@ -96,20 +95,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     draw, size = random.Random(0), len(AutoTokenizer.from_pretrained(options.model))
 
-    def make() -> Ids:
-        return [[draw.randrange(size) for _ in range(options.tokens)] for _ in range(options.texts)]
-
+    sets = [
+        [[draw.randrange(size) for _ in range(options.tokens)] for _ in range(options.texts)]
+        for _ in range(options.repeats)
+    ]
     window = options.tokens + 64
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         given = ("--dtype", options.dtype, "--max-model-len", str(window))
         with VLLMServer(Path(options.model), log, *given) as server:
-            methods = {
-                "vLLM in process, one batch call": batch_call(options.model, options.dtype, window),
+            served = {
                 "infocap-api, 32 in flight": ours(server.url, options.model, 32),
                 "the harness's local-completions": harness(server.url, options.model),
             }
-            measure(methods, make, options.repeats)
+            speeds = measure(served, sets)
+    in_process = {
+        "vLLM in process, one batch call": batch_call(options.model, options.dtype, window)
+    }
+    _print(measure(in_process, sets) | speeds)
 
 
 if __name__ == "__main__":  # vLLM starts this file again in its own processes
