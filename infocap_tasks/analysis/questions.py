@@ -10,7 +10,6 @@ from pathlib import Path
 
 from infocap_tasks.analysis import compare as comparison
 from infocap_tasks.analysis import correlate as correlation
-from infocap_tasks.analysis import predict as prediction
 from infocap_tasks.analysis import shared_documents
 from infocap_tasks.analysis.bias import Bias, fit_biases
 from infocap_tasks.analysis.comparable import (
@@ -21,7 +20,8 @@ from infocap_tasks.analysis.comparable import (
 from infocap_tasks.analysis.compare import Comparison
 from infocap_tasks.analysis.correlate import Correlation
 from infocap_tasks.analysis.leaderboard import Board, boards
-from infocap_tasks.analysis.predict import Prediction
+from infocap_tasks.analysis.predict import predict_new, predict_others
+from infocap_tasks.analysis.prediction import Prediction
 from infocap_tasks.results import read
 from infocap_tasks.results.run import Run
 
@@ -129,9 +129,9 @@ def predict(
     ]
     series = _comparable([reference, *sorted(others, key=lambda run: run.flops_per_token)])
     if flops_per_token is None:
-        return prediction.predict_others(reference, series)
+        return predict_others(reference, series)
     name = f"{flops_per_token:.4g} FLOPs per token"
-    return [prediction.predict_new(reference, series, name, flops_per_token)]
+    return [predict_new(reference, series, name, flops_per_token)]
 
 
 def correlate(runs: Iterable[Run], benchmarks: Sequence[str] | None = None) -> list[Correlation]:

@@ -11,10 +11,8 @@ from infocap_tasks.analysis.predict import (
     FROM_POWER_LAW,
     OVER_DOCUMENTS,
     SHARED_SIZES,
-    Errors,
-    Prediction,
-    errors_of,
 )
+from infocap_tasks.analysis.prediction import Errors, Prediction, errors_of
 from infocap_tasks.report.answer import Answer
 from infocap_tasks.report.tables import si, without_empty_columns
 from infocap_tasks.results.run import Run

@@ -15,13 +15,13 @@ from infocap_tasks.analysis.predict import (
     FROM_POWER_LAW,
     OVER_DOCUMENTS,
     OVER_MODELS,
-    errors_of,
     leave_one_out,
     nearest,
     power_law,
     predict_new,
     predict_others,
 )
+from infocap_tasks.analysis.prediction import errors_of
 from infocap_tasks.cli.main import main
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.results.published import published_runs
