@@ -13,7 +13,7 @@ def refuse_missing_model(model: str, gguf_file: str | None = None) -> None:
         InfocapError: there is no such file or folder.
     """
     path = Path(model) / (gguf_file or "")
-    looks_local = model.startswith((".", "/", "~")) or model.endswith(".json")
+    looks_local = model.startswith((".", "/", "~")) or model.endswith((".json", ".gguf"))
     if path.exists() or not (looks_local or Path(model).exists()):
         return
     beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []

@@ -23,12 +23,15 @@ package has a version that does not do, or one that everything needs is missing;
 _PURPOSES = {
     "": "results, tables",
     "eval": "scoring, flops, tokenizers",
+    "api": "servers: infocap-api, local-completions",
+    "gguf": "infocap-gguf: llama.cpp",
     "demo": "demo, .gguf files",
     "report": "figures, the page",
     "tokenizers": "tiktoken, SentencePiece",
     "export": "Parquet, Every Eval Ever",
 }
-_ENGINES_OF_OTHERS = ("vllm", "sglang")
+# By the package that they need: the backends that it serves.
+_ENGINES_OF_OTHERS = {"vllm": "infocap-vllm, vllm", "sglang": "sglang"}
 _SECONDS_TO_ANSWER = 5
 
 
@@ -69,9 +72,9 @@ def _engines() -> Iterator[str]:
 
     missing = [package.name for package in packages_of("eval") if package.version is None]
     yield f"  infocap-hf, hf: {'without ' + ', '.join(missing) if missing else 'ready'}"
-    for name in _ENGINES_OF_OTHERS:
-        absent = f'not installed (pip install "lm-eval[{name}]")'
-        yield f"  {name}: {version_of(name) or absent}"
+    for name, backends in _ENGINES_OF_OTHERS.items():
+        absent = f"not installed (pip install {name})"
+        yield f"  {backends}: {version_of(name) or absent}"
     yield f"  GPU: {_gpus()}"
 
 
