@@ -88,6 +88,7 @@ class GGUFEngine:
             return
         lib = self._lib
         self._in_context.close()
+        self._context_tokens = 0  # also if there is no memory for the next one
         room = min(self.max_length, max(_STEP_TOKENS, 1 << (num_tokens - 1).bit_length()))
         settings = lib.llama_context_default_params()
         settings.n_ctx = room

@@ -1,6 +1,8 @@
 """The harness seam for models behind a server: ``--model infocap-api``."""
 
 import os
+from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -10,9 +12,9 @@ from infocap_tasks.backend.api.engine import ApiEngine
 from infocap_tasks.backend.api.probe import refuse_other_tokenizer
 from infocap_tasks.backend.api.server import API_KEY, ask, require_source
 from infocap_tasks.backend.scorer import Scorer
-from infocap_tasks.backend.token_lm import BOS_POLICY
+from infocap_tasks.backend.token_lm import BOS_POLICY, refuse_processes
 from infocap_tasks.backend.tokenizer_lm import TokenizerLM
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, did_you_mean
 from infocap_tasks.models.pretrained import Pretrained, load_tokenizer, tokenizer_fingerprint
 
 _DEFAULT_MAX_LENGTH = 2048
@@ -22,9 +24,9 @@ def repeats_within_bits(num_tokens: int) -> float:
     """Bits by which a server's answer to so many tokens may change from one request to the next.
 
     In bfloat16, batches of other sizes change code lengths by about 1e-3 bits a token on average;
-    other weights by far more. Ten times that, and the scatter of few tokens.
+    other weights by far more. Three times that, and the scatter of few tokens.
     """
-    return float(0.01 * num_tokens + 0.2 * num_tokens**0.5)
+    return float(0.003 * num_tokens + 0.1 * num_tokens**0.5)
 
 
 @register_model("infocap-api")
@@ -72,11 +74,8 @@ class InfocapAPI(TokenizerLM):
         device: str | None = None,
         **generation: Any,
     ) -> None:
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise InfocapError(
-                "--model infocap-api: one process asks the server; start it without torchrun and "
-                "set num_concurrent=N in --model_args"
-            )
+        refuse_processes("infocap-api")
+        _refuse_unknown(generation)
         api_key = os.environ.get(API_KEY)
         server = ask(base_url, model, engine, api_key)
         source = tokenizer or require_source(server)
@@ -88,9 +87,9 @@ class InfocapAPI(TokenizerLM):
         self.max_length = window - 2
         client = ApiEngine(
             server,
-            _at_least("num_concurrent", num_concurrent, 1),
-            _at_least("timeout", timeout, 1),
-            _at_least("max_retries", max_retries, 0),
+            _at_least("num_concurrent", num_concurrent, 1, int),
+            _at_least("timeout", timeout, 1, int | float),
+            _at_least("max_retries", max_retries, 0, int),
             api_key,
             dtype,
             self.max_length,
@@ -107,7 +106,15 @@ class InfocapAPI(TokenizerLM):
             repeats_within=repeats_within_bits,
         )
         self._server = server
-        self._generation = generation | {"tokenizer": source, "max_length": window}
+        self._generation = generation | {
+            "tokenizer": source,
+            "max_length": window,
+            "revision": revision,
+            "trust_remote_code": trust_remote_code,
+            "num_concurrent": num_concurrent,
+            "timeout": timeout,
+            "max_retries": max(1, max_retries),
+        }
         self._writer: Any = None
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
@@ -124,7 +131,21 @@ class InfocapAPI(TokenizerLM):
         return texts
 
 
-def _at_least(name: str, value: Any, least: int) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
-        raise InfocapError(f"{name}={value}: must be a number of at least {least}")
+_OF_GENERATION = ("eos_string", "max_gen_toks", "seed", "tokenizer_backend", "truncate")
+
+
+def _refuse_unknown(generation: Mapping[str, Any]) -> None:
+    known = [*signature(InfocapAPI.__init__).parameters, *_OF_GENERATION]
+    for name in generation:
+        if name not in _OF_GENERATION:
+            raise InfocapError(
+                f"{name}=: no argument of --model infocap-api; {did_you_mean(name, known)}"
+                f"a key belongs into the environment variable {API_KEY}"
+            )
+
+
+def _at_least(name: str, value: Any, least: int, kind: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, kind) or not value >= least:
+        what = "a whole number" if kind is int else "a number"
+        raise InfocapError(f"{name}={value}: must be {what} of at least {least}")
     return value

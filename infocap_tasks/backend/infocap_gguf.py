@@ -12,7 +12,7 @@ from lm_eval.api.registry import register_model
 from infocap_tasks.backend.causality import must_score_alone
 from infocap_tasks.backend.gguf_engine import GGUFEngine
 from infocap_tasks.backend.scorer import Scorer
-from infocap_tasks.backend.token_lm import BOS_POLICY
+from infocap_tasks.backend.token_lm import BOS_POLICY, refuse_processes
 from infocap_tasks.backend.token_text import PlainText, TokenText
 from infocap_tasks.backend.tokenizer_lm import TokenizerLM
 from infocap_tasks.errors import InfocapError
@@ -60,6 +60,7 @@ class InfocapGGUF(TokenizerLM):
         max_batch_size: int | None = None,
         device: str | None = None,
     ) -> None:
+        refuse_processes("infocap-gguf")
         file = Path(pretrained, gguf_file or "").expanduser()
         if not file.is_file():
             raise InfocapError(
@@ -77,6 +78,7 @@ class InfocapGGUF(TokenizerLM):
                 "tokenizer": tokenizer_fingerprint(self.tokenizer),
                 "prefix_token_id": self.prefix_token_id,
                 "bos_policy": BOS_POLICY,
+                "n_gpu_layers": layers,
             },
             cache=cache,
             one_text=must_score_alone(
@@ -153,7 +155,12 @@ class InfocapGGUF(TokenizerLM):
 
 def _num_threads(given: int | None) -> int:
     if given is None:
-        return os.cpu_count() or 1
+        # Those that this process may use, where the system tells.
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
     if not isinstance(given, int) or given < 1:
         raise InfocapError(f"n_threads={given}: give a number from 1, or leave it out")
     return given

@@ -12,7 +12,7 @@ from lm_eval.models.vllm_causallms import VLLM
 from infocap_tasks.backend.causality import must_score_alone
 from infocap_tasks.backend.infocap_api import repeats_within_bits
 from infocap_tasks.backend.scorer import Scorer
-from infocap_tasks.backend.token_lm import BOS_POLICY, TokenLM
+from infocap_tasks.backend.token_lm import BOS_POLICY, TokenLM, refuse_processes
 from infocap_tasks.backend.vllm_engine import VLLMEngine, settings_of_answers
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.models.pretrained import tokenizer_fingerprint
@@ -43,6 +43,7 @@ class InfocapVLLM(TokenLM, VLLM):
         device: str | None = None,
         **arguments: Any,
     ) -> None:
+        refuse_processes("infocap-vllm")
         if int(arguments.get("data_parallel_size", 1)) > 1:
             raise InfocapError(
                 "data_parallel_size: infocap-vllm runs one copy of the model; give "

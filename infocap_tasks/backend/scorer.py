@@ -121,7 +121,7 @@ class Scorer:
         ) as progress:
             for new in self._run([batch for batch in missing if batch], want_greedy):
                 if store is not None:
-                    store.add({keys[window]: answer for window, answer in new.items()})
+                    store.add({keys[w]: a for w, a in new.items() if _is_usable(a)})
                 answered |= new
                 progress.update(_num_tokens(new))
         return answered
@@ -148,7 +148,7 @@ class Scorer:
         num_tokens = len(window.continuation)
         (again,) = self._score_batch([window], want_greedy).values()
         change_bits = abs(again.loglikelihood_nats - kept[window].loglikelihood_nats) / math.log(2)
-        if change_bits > repeats_within(num_tokens):
+        if not change_bits <= repeats_within(num_tokens):  # so that NaN is refused too
             raise InfocapError(
                 f"--cache {self._cache}: the answers kept there are those of other weights: a text "
                 f"of {num_tokens} tokens now has a code length that is {change_bits:.1f} bits away "
@@ -192,6 +192,11 @@ def _answers(batch: Sequence[Window], scores: Sequence[WindowScore]) -> dict[Win
         window: Answer(math.fsum(score.loglikelihoods_nats), score.is_greedy)
         for window, score in zip(batch, scores, strict=True)
     }
+
+
+def _is_usable(answer: Answer) -> bool:
+    """Whether the answer is a number; one that is not must not meet each later run too."""
+    return math.isfinite(answer.loglikelihood_nats)
 
 
 def _num_tokens(windows: Iterable[Window]) -> int:

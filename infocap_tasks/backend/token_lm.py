@@ -5,6 +5,7 @@ this class answers the harness's two kinds of log-likelihood requests with them.
 """
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -15,12 +16,26 @@ from lm_eval.api.model import TemplateLM
 from infocap_tasks.backend.scorer import Scorer
 from infocap_tasks.backend.token_text import PlainText, RollingAnswer, TokenAnswer, TokenText
 from infocap_tasks.backend.windows import Window, fitting_window, rolling_windows
+from infocap_tasks.errors import InfocapError
 
 BOS_POLICY = "one prefix token before each text, none from the tokenizer"
 
 _TEXTS_AT_ONCE = 64
 
 Request = tuple[Any, list[int], list[int]]
+
+
+def refuse_processes(model: str) -> None:
+    """Refuse to run in several processes of torchrun, of which each would score everything.
+
+    Raises:
+        InfocapError: there are several.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InfocapError(
+            f"--model {model}: one process does all the work; start it without torchrun (only "
+            "infocap-hf shares its work among processes)"
+        )
 
 
 class TokenLM(TemplateLM):
@@ -54,7 +69,8 @@ class TokenLM(TemplateLM):
             self.cache_hook.add_partial("loglikelihood_rolling", (text,), total)
         if self.scorer is None:
             return sums
-        return [RollingAnswer(total, self.scorer.engine.facts) for total in sums]
+        facts = self.scorer.engine.facts
+        return [RollingAnswer(total, facts) for total in sums]
 
     def _encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Token ids without special tokens, as the harness encodes texts; in batches.
@@ -92,7 +108,8 @@ class TokenLM(TemplateLM):
             else:
                 asked = [(r.args, r.args[1].context_ids, r.args[1].token_ids) for r in group]
                 pairs = self._pairs(self.scorer, asked, disable_tqdm, size)
-                done = [TokenAnswer(pair, self.scorer.engine.facts) for pair in pairs]
+                facts = self.scorer.engine.facts
+                done = [TokenAnswer(pair, facts) for pair in pairs]
             answers |= zip(numbers, done, strict=True)
         return [answers[number] for number in range(len(requests))]
 

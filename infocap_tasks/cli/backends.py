@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infocap_tasks.backend.names import BACKENDS
 from infocap_tasks.cli.flags import refuse_missing_device
 from infocap_tasks.cli.gguf_file import say_dequantised, with_gguf_file
 from infocap_tasks.errors import InfocapError
+
+if TYPE_CHECKING:
+    from infocap_tasks.backend.api.server import Server
 
 OUR_MODEL = "infocap-hf"
 OUR_BACKENDS = frozenset(BACKENDS)
@@ -74,12 +77,23 @@ def _require_model(model_args: Mapping[str, Any]) -> None:
     load_config(model)
 
 
+def _server(model_args: Mapping[str, Any]) -> "Server":
+    from infocap_tasks.backend.api.server import API_KEY, ask
+
+    return ask(
+        str(model_args["base_url"]),
+        model_args.get("model"),
+        model_args.get("engine"),
+        os.environ.get(API_KEY),
+    )
+
+
 _SECRETS = ("api_key", "header", "headers", "auth_token")
 
 
 def _told_by_server(model_args: Mapping[str, Any]) -> dict[str, Any]:
     """The served model, its tokenizer and its window, where the user did not give them."""
-    from infocap_tasks.backend.api.server import API_KEY, ask, require_source
+    from infocap_tasks.backend.api.server import API_KEY, require_source
 
     if "pretrained" in model_args or "base_url" not in model_args:
         raise InfocapError(
@@ -92,12 +106,7 @@ def _told_by_server(model_args: Mapping[str, Any]) -> dict[str, Any]:
             raise InfocapError(
                 f"{name}: would stand in the results; set the environment variable {API_KEY}"
             )
-    server = ask(
-        str(model_args["base_url"]),
-        model_args.get("model"),
-        model_args.get("engine"),
-        os.environ.get(API_KEY),
-    )
+    server = _server(model_args)
     told = {"model": server.model, "max_length": model_args.get("max_length") or server.max_length}
     if "tokenizer" not in model_args:
         told["tokenizer"] = require_source(server)
@@ -106,6 +115,8 @@ def _told_by_server(model_args: Mapping[str, Any]) -> dict[str, Any]:
 
 def facts(model: str, model_args: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What tasks are told of the backend, beside its arguments and what the user gave."""
+    from infocap_tasks.backend.api.server import require_source
+
     told: dict[str, Any] = {"scored_by": model}
     if model in OUR_BACKENDS:
         from infocap_tasks.backend.token_lm import TokenLM
@@ -113,5 +124,5 @@ def facts(model: str, model_args: Mapping[str, Any], metadata: Mapping[str, Any]
         told |= {"bos_policy": TokenLM.bos_policy, "takes_token_ids": TokenLM.takes_token_ids}
     states_cost = "flops_config" in metadata or "flops_per_token" in metadata
     if model == "infocap-api" and not states_cost:
-        told["flops_config"] = model_args["tokenizer"]
+        told["flops_config"] = require_source(_server(model_args))
     return told

@@ -230,7 +230,8 @@ class InformationCapacityTask(RollingTask):
         return super().process_results(doc, results) | of_ours
 
     def _note_engine(self, answer: Any) -> None:
-        self._engine = getattr(answer, "engine", None)  # answers of other backends don't say
+        # Answers of other backends don't say, nor do those that --use_cache kept.
+        self._engine = getattr(answer, "engine", None) or self._engine
 
     def _score_items(self, doc: Mapping[str, Any], loglikelihood_nats: float) -> dict[str, Any]:
         """The document's score under the name of each metric that takes our items."""

@@ -150,3 +150,18 @@ def test_kept_answers_of_other_weights_are_refused_where_the_fingerprint_cannot_
     other = scorer(Reversed(), cache=str(tmp_path), repeats_within=lambda num_tokens: 0.1)
     with pytest.raises(InfocapError, match="answers kept there are those of other weights"):
         other.answers(SOME, **asked)
+
+
+class Broken(Counting):
+    """A device that gives NaN."""
+
+    def score_one(self, window, want_greedy):
+        return WindowScore([math.nan] * len(window.continuation), False)
+
+
+def test_answers_that_are_no_numbers_are_not_kept(tmp_path):
+    asked = {"want_greedy": True, "quiet": True}
+    broken = scorer(Broken(), cache=str(tmp_path)).answers(SOME, **asked)
+    assert all(math.isnan(answer.loglikelihood_nats) for answer in broken)
+    again = scorer(Counting(), cache=str(tmp_path)).answers(SOME, **asked)
+    assert again == [on_paper(window, True) for window in SOME]

@@ -42,6 +42,10 @@ class ModelServer:
     # Log-probabilities to leave out at the end.
     leaves_out: int = 0
     delay_s: float = 0.0
+    # It is still loading: each GET is answered by 503.
+    busy: bool = False
+    # Whether an echo repeats the tokens of the prompt.
+    says_tokens: bool = True
     url: str = ""
     prompts: list[tuple[int, ...]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -87,6 +91,8 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             if server.key and self.headers.get("Authorization") != f"Bearer {server.key}":
                 return self._send(401, {})
+            if server.busy:
+                return self._send(503, {})
             owner = "vllm" if server.kind in ("vllm", "retokenizes") else server.kind
             model = {"id": server.name, "owned_by": owner, "root": server.root}
             if server.max_model_len:
@@ -187,6 +193,8 @@ def _echo(server: ModelServer, ids: list[int], body: dict[str, Any]) -> dict[str
         "token_logprobs": [None, *(nats for nats, *_ in scored), -0.5],
         "top_logprobs": [None, *({f"#{token}": top} for _, _, top, token in scored), {"x": -0.5}],
     }
+    if not server.says_tokens:
+        del logprobs["tokens"]
     return {
         "choices": [{"text": "…", "logprobs": logprobs}],
         "usage": {"prompt_tokens": len(ids)},

@@ -13,6 +13,8 @@ from infocap_tasks.backend.windows import Window
 
 Answer = Mapping[str, Any]
 
+_MINUS_INFINITY = -9999.0
+
 
 class NotUsable(Exception):
     """A server's answer that no log-likelihood can be taken from, and why."""
@@ -210,6 +212,7 @@ def _require_count(count: Any, ids: Sequence[int]) -> None:
 
 
 def _finite(nats: Any, token: int) -> float:
-    if not isinstance(nats, int | float) or not math.isfinite(nats):
+    # vLLM sends -9999 for minus infinity.
+    if not isinstance(nats, int | float) or not math.isfinite(nats) or nats <= _MINUS_INFINITY:
         raise NotUsable(f"gave {nats} as the log-probability of token {token}")
     return float(nats)

@@ -8,6 +8,7 @@ import queue
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import aiohttp
@@ -129,7 +130,7 @@ class ApiEngine:
         finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
         loop = asyncio.new_event_loop()
         job = loop.create_task(self._ask_all(batches, want_greedy, finished))
-        with ThreadPoolExecutor(1) as thread:
+        with closing(loop), ThreadPoolExecutor(1) as thread:
             ended = thread.submit(_run, loop, job, finished)
             try:
                 while (item := finished.get()) is not None:
@@ -137,7 +138,6 @@ class ApiEngine:
                 ended.result()
             finally:  # also where the caller stopped: nothing is left in flight
                 loop.call_soon_threadsafe(job.cancel)
-        loop.close()
 
     async def _ask_all(
         self,

@@ -21,7 +21,12 @@ def refuse_other_tokenizer(engine: ApiEngine, tokenizer: Any, prefix_token_id: i
     ((_, (tokens,)),) = engine.tokens([[window]], want_greedy=False)
     for token_id, token in zip(ids, tokens, strict=True):
         ours = tokenizer.decode([token_id])
-        if token.text is not None and not _same(token.text, ours):
+        if token.text is None and engine.server.dialect.name == "echo":  # it repeats no ids either
+            raise InfocapError(
+                f"base_url={engine.server.url}: does not say which tokens it scored; take another "
+                "server"
+            )
+        if token.text is not None and not _same(token.text, ours, token_id):
             raise InfocapError(
                 f"tokenizer {tokenizer.name_or_path}: to {engine.server.url} token {token_id} is "
                 f"{token.text!r}, to this tokenizer {ours!r}; give the tokenizer of the served "
@@ -29,8 +34,8 @@ def refuse_other_tokenizer(engine: ApiEngine, tokenizer: Any, prefix_token_id: i
             )
 
 
-def _same(served: str, ours: str) -> bool:
+def _same(served: str, ours: str, token_id: int) -> bool:
     """Whether both write one token; some servers write the mark of a word's start, or no blank."""
     if served.startswith("token_id:"):
-        return True  # the ids are compared when the answer is read
+        return served == f"token_id:{token_id}"
     return served.replace("Ġ", " ").replace("▁", " ").strip() == ours.strip()

@@ -4,18 +4,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from infocap_tasks.backend.api.dialects import DIALECTS, Dialect
-from infocap_tasks.errors import InfocapError
+from infocap_tasks.errors import InfocapError, one_line
 
 # Read by the harness's own clients of servers, too.
 API_KEY = "OPENAI_API_KEY"
 
 _TIMEOUT_S = 20
+_MODELS = "/v1/models"
+_BUSY = frozenset({408, 429, 500, 502, 503, 504})
 # What users copy an address from ends in one of these.
 _PATHS = ("/v1/completions", "/v1/chat/completions", "/generate", "/v1/models", "/v1")
 
@@ -76,17 +79,17 @@ def ask(base_url: str, model: str | None, engine: str | None, api_key: str | Non
             f"engine={engine}: unknown; give one of {', '.join(DIALECTS)}, or leave it out"
         )
     asking = _Asking(url, api_key)
-    served = _list(asking.get("/v1/models", must=True))
+    served = _list(asking.told(_MODELS))
     chosen = _choose(served, model, url)
-    version = (asking.get("/version") or {}).get("version")
-    info = asking.get("/get_model_info") or {}
+    version = asking.told("/version", engine in (None, "vllm")).get("version")
+    info = asking.told("/get_model_info", engine in (None, "sglang"))
     if engine is None:
         if version and chosen.get("owned_by") in ("vllm", None):
             engine = "vllm"
         else:
             engine = "sglang" if "model_path" in info else "echo"
     if engine == "sglang":
-        version = (asking.get("/get_server_info") or {}).get("version")
+        version = asking.told("/get_server_info").get("version")
     name = engine if engine != "echo" else str(chosen.get("owned_by") or "openai-compatible")
     limit = chosen.get("max_model_len")
     return Server(
@@ -128,8 +131,8 @@ def _without_path(base_url: str) -> str:
     return url
 
 
-def _list(answer: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    models = (answer or {}).get("data")
+def _list(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    models = answer.get("data")
     if not isinstance(models, list):
         return []
     return [model for model in models if isinstance(model, dict) and "id" in model]
@@ -157,27 +160,39 @@ class _Asking:
         self._url = url
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
-    def get(self, path: str, must: bool = False) -> Mapping[str, Any] | None:
-        """The JSON object at this path; None if there is none and it need not be there."""
+    def told(self, path: str, is_wanted: bool = True) -> Mapping[str, Any]:
+        """The JSON object at this path; an empty one if the server has none, or is not asked.
+
+        Raises:
+            InfocapError: it does not answer, or not now: it must not be taken for another kind.
+        """
+        if not is_wanted:
+            return {}
         try:
             request = Request(self._url + path, headers=self._headers)
             with urlopen(request, timeout=_TIMEOUT_S) as answer:
                 content = json.load(answer)
-                return content if isinstance(content, dict) else None
         except HTTPError as error:
-            if error.code in (401, 403):
-                raise InfocapError(
-                    f"base_url={self._url}: answered {error.code} (no access); set the key in the "
-                    f"environment variable {API_KEY}"
-                ) from None
-            return None
-        except (URLError, OSError) as error:
-            if not must:
-                return None
-            reason = getattr(error, "reason", None) or error
+            return self._without(path, error.code)
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "reason", None) or one_line(error)
             raise InfocapError(
                 f"base_url={self._url}: no server answers there ({reason}); start one, or give "
                 "its address, such as http://localhost:8000/v1"
             ) from None
         except ValueError:  # no JSON
-            return None
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _without(self, path: str, status: int) -> Mapping[str, Any]:
+        if status in (401, 403) and path == _MODELS:
+            raise InfocapError(
+                f"base_url={self._url}: answered {status} (no access); set the key in the "
+                f"environment variable {API_KEY}"
+            )
+        if status in _BUSY:
+            raise InfocapError(
+                f"base_url={self._url}: answered {status} to {path}; it is loading or busy: start "
+                "the same command again when it is ready"
+            )
+        return {}
