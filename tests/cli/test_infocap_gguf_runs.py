@@ -97,10 +97,11 @@ def test_texts_longer_than_the_window_and_tasks_that_generate(tiny_gguf, corpus_
 # ------------------------------------------------------------------ runs that are cut short
 
 _ENDS_ITSELF = """
-import os, sys
+import os, signal, sys
 from infocap_tasks.backend import gguf_engine
 from infocap_tasks.cli.main import main
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background are deaf to it
 number, score = 0, gguf_engine.GGUFEngine._score
 
 def counted(self, window):

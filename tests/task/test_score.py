@@ -1,5 +1,6 @@
 """Texts and a model in, a run out: by every kind of model, the same numbers as the command."""
 
+import logging
 import math
 import tempfile
 from dataclasses import replace
@@ -157,7 +158,10 @@ def tiny_config(tiny_model, tmp_path):
     return tmp_path
 
 
-def test_texts_given_several_times_are_said_and_make_no_number_surer(tiny_model, named, caplog):
+def test_texts_given_several_times_are_said_and_make_no_number_surer(
+    tiny_model, named, caplog, monkeypatch
+):
+    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
     often = score(TEXTS * 3, str(tiny_model), dtype="float32", **ALL)
     assert often.information_capacity == pytest.approx(named.information_capacity)
     for metric, error in named.standard_errors.items():
