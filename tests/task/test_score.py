@@ -168,5 +168,5 @@ def test_texts_given_several_times_are_said_and_make_no_number_surer(
         assert often.standard_errors[metric] == pytest.approx(error, rel=1e-6)
     assert often.provenance.corpus["num_duplicate_documents"] == 2 * len(TEXTS)
     assert named.provenance.corpus["num_duplicate_documents"] == 0
-    (said,) = [record.message for record in caplog.records if "duplicates" in record.message]
-    assert f"{2 * len(TEXTS)} of the {3 * len(TEXTS)} scored texts" in said
+    said = [record.message for record in caplog.records if "duplicates" in record.message]
+    assert any(f"{2 * len(TEXTS)} of the {3 * len(TEXTS)} scored texts" in line for line in said)
