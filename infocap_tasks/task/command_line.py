@@ -99,7 +99,7 @@ def execute(options: argparse.Namespace) -> Outcome:
             # infocap-hf has it built in, so that it holds in Python and under plain lm_eval too.
             stand_ins.enter_context(whole_checkpoints())
         if "completions" in options.model:  # its module needs lm-eval[api]
-            from infocap_tasks.backend.served import log_probabilities_required
+            from infocap_tasks.backend.harness_completions import log_probabilities_required
 
             stand_ins.enter_context(log_probabilities_required())
         kept_answers = options.model_args.get("cache") or options.use_cache

@@ -10,8 +10,8 @@ from helpers.models import byte_tokenizer, save_llama
 from lm_eval.models.huggingface import HFLM
 from safetensors.torch import load_file, save_file
 
-from infocap_tasks.backend import InfocapHF
 from infocap_tasks.backend.checkpoint import whole_checkpoints
+from infocap_tasks.backend.infocap_hf import InfocapHF
 from infocap_tasks.errors import InfocapError
 
 NORM, DOWN = "model.norm.weight", "model.layers.1.mlp.down_proj.weight"

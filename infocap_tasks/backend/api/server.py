@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from infocap_tasks.backend.api.dialects import DIALECTS, Dialect
-from infocap_tasks.errors import InfocapError, one_line
+from infocap_tasks.errors import InfocapError, did_you_mean, one_line
 
 # Read by the harness's own clients of servers, too.
 API_KEY = "OPENAI_API_KEY"
@@ -148,9 +147,8 @@ def _choose(served: list[Mapping[str, Any]], model: str | None, url: str) -> Map
         return served[names.index(model)]
     if not names:
         return {"id": model}  # it does not list them
-    nearest = get_close_matches(model, names, 1)
-    meant = f"did you mean {nearest[0]}?" if nearest else f"it serves {', '.join(names)}"
-    raise InfocapError(f"model={model}: not served by {url}; {meant}")
+    meant = did_you_mean(model, names)
+    raise InfocapError(f"model={model}: not served by {url}; {meant}it serves {', '.join(names)}")
 
 
 class _Asking:
