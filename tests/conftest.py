@@ -1,6 +1,8 @@
 """Fixtures of all tests: small models and corpora, made for each run; nothing is mocked."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Tests run side by side, one on each core: more threads would only wait for one another. Before
@@ -26,3 +28,16 @@ def bos_model(tmp_path_factory) -> Path:
 @pytest.fixture
 def corpus_file(tmp_path) -> Path:
     return write_jsonl(tmp_path / "corpus.jsonl", [{"text": text} for text in TEXTS])
+
+
+@pytest.fixture(autouse=True)
+def harness_log_as_at_the_start() -> Iterator[None]:
+    """Each test meets the harness's log as if it were the first one of its process.
+
+    ``infocap eval`` sets its level and keeps it from the root logger, for the rest of a process.
+    """
+    log = logging.getLogger("lm_eval")
+    level, log.propagate = log.level, True
+    yield
+    log.setLevel(level)
+    log.propagate = True

@@ -1,7 +1,6 @@
 """What models are credited with: texts that tokens lose, and names of special tokens in texts."""
 
 import json
-import logging
 
 import pytest
 from helpers.models import (
@@ -80,10 +79,7 @@ def test_names_of_special_tokens_are_text_for_our_backend_and_for_tokenizers(mod
     assert infocap["documents"]["num_tokens"] == counted
 
 
-def test_the_harness_backend_takes_them_for_control_tokens_with_a_warning(
-    model, named, caplog, monkeypatch
-):
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+def test_the_harness_backend_takes_them_for_control_tokens_with_a_warning(model, named, caplog):
     infocap, _ = evaluate(model, named, backend="hf")
     assert infocap["tokenizer"]["special_tokens_in_text"] == "control tokens"
     assert infocap["corpus"]["num_special_token_names"] == 4

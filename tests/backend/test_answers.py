@@ -1,4 +1,3 @@
-import logging
 import sqlite3
 import subprocess
 import sys
@@ -9,12 +8,6 @@ from infocap_tasks.backend.answers import Answer, AnswerStore, request_key
 from infocap_tasks.errors import InfocapError
 
 KEYS = [request_key("rolling", (0,), (n,)) for n in range(100)]
-
-
-@pytest.fixture(autouse=True)
-def heard(caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
-    return caplog
 
 
 def filled(folder, fingerprint="abc", process=0, numbers=range(100)):
@@ -59,13 +52,13 @@ def cut_short(data):
 
 
 @pytest.mark.parametrize("damage", [damage_header, damage_middle, damage_one_answer, cut_short])
-def test_damaged_file_is_set_aside_and_never_trusted(tmp_path, heard, damage):
+def test_damaged_file_is_set_aside_and_never_trusted(tmp_path, caplog, damage):
     filled(tmp_path)
     (path,) = tmp_path.glob("*.sqlite")
     path.write_bytes(damage(path.read_bytes()))
     store = AnswerStore(str(tmp_path), "abc", 0)
     assert len(store) == 0
-    assert "is damaged" in heard.text
+    assert "is damaged" in caplog.text
     assert path.with_name(f"{path.name}.damaged").exists()
     store.add({KEYS[0]: Answer(-1.0, True)})
     assert len(AnswerStore(str(tmp_path), "abc", 0)) == 1

@@ -1,7 +1,6 @@
 """Which models are refused, scored one text at a time, or batched."""
 
 import inspect
-import logging
 
 import pytest
 import torch
@@ -24,12 +23,6 @@ SMALL = {
     "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0, "initializer_range": 0.1,
 }  # fmt: skip
 DOGE = {"is_moe": True, "num_experts": 16, "num_experts_per_tok": 2, "num_key_value_heads": 2}
-
-
-@pytest.fixture(autouse=True)
-def heard(caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
-    return caplog
 
 
 def loaded(model_type, dtype=torch.float32, **more):
@@ -65,10 +58,10 @@ def test_model_that_looks_ahead_is_refused(model_type, config, dtype):
      ("mamba", {"vocab_size": len(TOKENIZER), "hidden_size": 32, "num_hidden_layers": 2})],
 )  # fmt: skip
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_causal_model_is_batched(model_type, config, dtype, heard):
+def test_causal_model_is_batched(model_type, config, dtype, caplog):
     info = loaded(model_type, dtype, **config).get_model_info()
     assert info["infocap_scoring"]["batches"] == "padded"
-    assert "in batches of one length" not in heard.text
+    assert "in batches of one length" not in caplog.text
 
 
 SHORT = ["a", "Some words.", "Some other words.", "A text of two or three more words."]
@@ -83,10 +76,10 @@ def rolling(lm):
     "is_moe" not in inspect.getsource(DogeDecoderLayer),
     reason="Doge with experts does not run in transformers 5.15 and 5.16: it adds up tuples",
 )
-def test_model_that_sees_padding_is_scored_one_text_at_a_time(heard):
+def test_model_that_sees_padding_is_scored_one_text_at_a_time(caplog):
     """Doge picks a token's experts by the scores of others in its batch."""
     lm = loaded("doge", **SMALL | DOGE)
-    assert "in batches of one length" in heard.text
+    assert "in batches of one length" in caplog.text
     assert lm.get_model_info()["infocap_scoring"]["batches"] == "one text"
     ids = [TOKENIZER(text, add_special_tokens=False)["input_ids"] for text in SHORT]
     windows = [Window((lm.prefix_token_id,), tuple(one)) for one in ids]

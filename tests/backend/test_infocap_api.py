@@ -1,6 +1,5 @@
 """``infocap-api`` against servers on the loopback that score with a real, small model."""
 
-import logging
 import math
 
 import pytest
@@ -93,8 +92,7 @@ def test_answers_say_which_server_gave_them(tiny_model):
     ],
     ids=["busy", "broken connections", "stalls"],
 )
-def test_what_passes_is_asked_again(tiny_model, trouble, caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+def test_what_passes_is_asked_again(tiny_model, trouble, caplog):
     with serving(tiny_model) as server:
         ours = api(server, tiny_model, timeout=1)
         for name, value in trouble.items():

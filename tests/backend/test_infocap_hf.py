@@ -1,6 +1,5 @@
 """Equal to the harness's own backend, for heads and bodies of many kinds."""
 
-import logging
 import math
 
 import pytest
@@ -187,8 +186,7 @@ class Odd(LlamaForCausalLM):
         return output
 
 
-def test_unusual_head_is_scored_from_full_logits_with_a_warning(models, caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+def test_unusual_head_is_scored_from_full_logits_with_a_warning(models, caplog):
     model = Odd.from_pretrained(models("llama"))
     tokenizer = AutoTokenizer.from_pretrained(models("llama"))
     more = {"tokenizer": tokenizer, "max_length": 48, "batch_size": 3}

@@ -1,6 +1,5 @@
 """The scorer over an engine without torch, whose log-likelihoods are known on paper."""
 
-import logging
 import math
 
 import pytest
@@ -96,8 +95,7 @@ def test_kinds_of_request_do_not_share_stored_answers(tmp_path):
     assert engine.scored == [follows, follows, limited]
 
 
-def test_batch_that_does_not_fit_is_halved_once(caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+def test_batch_that_does_not_fit_is_halved_once(caplog):
     engine = Counting(most_windows=3)
     answers = scorer(engine, max_sequences=6).answers(SOME, want_greedy=True, quiet=True)
     assert answers == [on_paper(window, True) for window in SOME]

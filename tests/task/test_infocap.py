@@ -1,5 +1,4 @@
 import json
-import logging
 import math
 
 import pytest
@@ -179,9 +178,8 @@ def test_a_second_bos_is_refused(bos_model, corpus_file):
     ],
 )
 def test_a_low_precision_softmax_is_recorded_with_a_warning(
-    custom, caplog, monkeypatch, dtype, softmax_dtype, recorded, warns
+    custom, caplog, dtype, softmax_dtype, recorded, warns
 ):
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
     task = load_task(**custom, dtype=dtype, softmax_dtype=softmax_dtype)
     assert task.dump_config()["metadata"]["infocap"]["softmax_dtype"] == recorded
     assert ("softmax_dtype=float32" in caplog.text) is warns
