@@ -1,5 +1,6 @@
 """The engine of ``infocap-vllm``: vLLM in this process, asked for log-probabilities of prompts."""
 
+import atexit
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -101,6 +102,23 @@ class VLLMEngine:
             prompts, wanted, use_tqdm=False, lora_request=self._lora_request
         )
         return [_score(answer, w) for answer, w in zip(answers, batch, strict=True)]
+
+
+def end_at_exit(llm: Any) -> None:
+    """End the engine of a vLLM ``LLM`` before the interpreter ends.
+
+    The thread that takes answers from vLLM's processes holds tensors. One that still has them when
+    the interpreter ends aborts the process, so that a run that went well exits with 134.
+    """
+    atexit.register(_end, llm)
+
+
+def _end(llm: Any) -> None:
+    core = llm.llm_engine.engine_core
+    core.shutdown()
+    thread = getattr(core, "output_queue_thread", None)  # there is none without processes
+    if thread is not None:
+        thread.join(timeout=10)
 
 
 def _score(answer: Any, window: Window) -> WindowScore:

@@ -102,6 +102,10 @@ def execute(options: argparse.Namespace) -> Outcome:
             from infocap_tasks.backend.harness_completions import log_probabilities_required
 
             stand_ins.enter_context(log_probabilities_required())
+        if options.model == "vllm":
+            from infocap_tasks.backend.harness_vllm import engine_ended
+
+            stand_ins.enter_context(engine_ended())
         kept_answers = options.model_args.get("cache") or options.use_cache
         stand_ins.enter_context(results_kept(options.model_args, kept_answers))
         HarnessCLI().execute(options)
