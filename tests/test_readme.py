@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 from helpers.docs import ROOT, blocks
@@ -25,7 +26,7 @@ def test_the_readme_is_short_and_starts_with_code():
 
 
 def test_the_map_names_every_folder_in_the_order_of_imports():
-    mapped = [line.split()[0] for line in TEXT.splitlines() if line.startswith("    ")]
+    mapped = [line.split()[0] for line in TEXT.splitlines() if re.match(r" {4}\S", line)]
     folders = [line.removeprefix("infocap_tasks/").rstrip("/") for line in mapped[2:]]
     packages = {path.parent.name for path in (ROOT / "infocap_tasks").glob("*/__init__.py")}
     assert mapped[1] == "task_configs/"
@@ -43,11 +44,15 @@ def words_in(layer):
 
 
 def test_the_numbers_that_the_demo_printed_agree_with_the_definition():
-    (table,) = [block.text for block in blocks(README) if not block.language]
-    cells = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()[1:]]
-    value = {row[5]: float(row[7]) for row in cells}
-    gain = value["text_size_bits_per_token"] - value["nll_bits_per_token"]
-    capacity = (gain - 27) / math.log2(value["flops_per_token"])
-    assert value["information_capacity"] == pytest.approx(capacity, abs=5e-5)
-    bits_per_byte = 8 * value["nll_bits_per_token"] / value["text_size_bits_per_token"]
-    assert value["bits_per_byte"] == pytest.approx(bits_per_byte, abs=5e-5)
+    (summary,) = [block.text for block in blocks(README) if not block.language]
+    rows = [line.split() for line in summary.splitlines() if line.startswith("py")]
+    capacities = []
+    for _, _, _, _, said, *_, bits_per_byte, bytes_per_token, flops, unit in rows:
+        assert unit == "M"
+        gain = float(bytes_per_token) * (8 - float(bits_per_byte))
+        capacity = (gain - 27) / math.log2(float(flops) * 1e6)
+        assert float(said) == pytest.approx(capacity, abs=1e-4)
+        capacities.append(float(said))
+    assert len(capacities) == 2
+    mean = float(summary.split()[1])
+    assert mean == pytest.approx(sum(capacities) / 2, abs=1e-4)

@@ -211,7 +211,9 @@ def _with_task(provenance: Provenance, record: Mapping[str, Any]) -> Provenance:
         engine=_said(at(record, "engine", "name")),
         engine_version=_said(at(record, "engine", "version")),
         dtype=_said(at(record, "engine", "dtype")) or provenance.dtype,
-        quantization=provenance.quantization or _of_gguf(record),
+        quantization=(
+            provenance.quantization or _said(at(record, "quantization")) or _of_gguf(record)
+        ),
         name=name_or_none(_said(record.get("name")), "name"),
         tokenizer_fingerprint=_said(at(record, "tokenizer", "fingerprint")),
         flops_method=_said(at(record, "flops", "method")),

@@ -23,9 +23,9 @@ class Provenance:
         harness_version: the version of lm-evaluation-harness.
         num_parameters: the number of the model's parameters.
         dtype: in which the engine computed; where it does not say so, the type of the weights,
-        such as ``torch.bfloat16``.
-    quantization: how the backend was told to quantise its weights, such as ``4-bit``, or how
-        a GGUF file is, such as ``Q4_1``.
+            such as ``torch.bfloat16``.
+        quantization: how weights are quantised: as the backend was told, such as ``4-bit``, as
+            the model's config says, such as ``gptq``, or as a GGUF file is, such as ``Q4_1``.
         revision: the branch, tag or commit that was asked for.
         commit: the commit on the hub that was loaded.
         tokenizer_fingerprint: the hash of the tokenizer, the same wherever it was loaded from.

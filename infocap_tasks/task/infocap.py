@@ -34,6 +34,7 @@ from infocap_tasks.task.harness_metrics import (
     standard_error,
 )
 from infocap_tasks.task.model import (
+    declared_quantization,
     find_softmax_dtype,
     find_tokenizer,
     refuse_second_bos,
@@ -111,6 +112,7 @@ class InformationCapacityTask(RollingTask):
         require_window(self.settings, self._tokenizer)
         self._flops = self._find_flops()
         self._softmax_dtype = find_softmax_dtype(self.settings)
+        self._quantization = declared_quantization(self.settings)
         self.dataset = {"test": _Docs(self._corpus, self._make_docs)}
 
     def _load_tokenizer(self) -> PreTrainedTokenizerBase:
@@ -282,6 +284,7 @@ class InformationCapacityTask(RollingTask):
             "bias_bits_per_token": self.settings.bias_bits_per_token,
             "softmax_dtype": self._engine.softmax_dtype if self._engine else self._softmax_dtype,
             **({"engine": self._engine._asdict()} if self._engine else {}),
+            **({"quantization": self._quantization} if self._quantization else {}),
             "corpus": self._corpus_record(),
             "tokenizer": self._tokenizer_record(),
             "flops": self._flops.record(),

@@ -135,6 +135,23 @@ def require_window(settings: Settings, tokenizer: PreTrainedTokenizerBase) -> No
         )
 
 
+def declared_quantization(settings: Settings) -> str | None:
+    """How the model's config says that its weights are quantised, such as ``gptq``."""
+    model = settings.flops_config or settings.model
+    if model is None:
+        return None
+    try:
+        declared = getattr(load_config(model), "quantization_config", None)
+    except InfocapError:  # FLOPs were given, and nothing else needs the config
+        return None
+    method = (
+        declared.get("quant_method")
+        if isinstance(declared, dict)
+        else getattr(declared, "quant_method", None)
+    )
+    return None if method is None else str(getattr(method, "value", method))
+
+
 def find_softmax_dtype(settings: Settings) -> str | None:
     """The dtype in which the backend takes the log-softmax; None where nothing tells it.
 

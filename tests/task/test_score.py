@@ -12,6 +12,7 @@ from lm_eval.models.huggingface import HFLM
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from infocap_tasks import InfocapError, compare, read_runs, score
+from infocap_tasks.analysis.resolution import resolution_of
 from infocap_tasks.cli.main import main
 
 ALL = {"max_tokens": 64}
@@ -65,6 +66,13 @@ def test_a_model_that_is_loaded_is_scored_as_it_is(named, loaded):
         loaded.get_output_embeddings().weight.zero_()
     flat = score(TEXTS, loaded, **ALL)
     assert flat.nll_bits_per_token == pytest.approx(math.log2(261))
+
+
+def test_weights_that_the_config_says_are_quantised_resolve_less(loaded, named):
+    loaded.config.quantization_config = {"quant_method": "fp8", "activation_scheme": "dynamic"}
+    run = score(TEXTS, loaded, **ALL)
+    assert (named.provenance.quantization, run.provenance.quantization) == (None, "fp8")
+    assert resolution_of(run).bits_per_token > resolution_of(named).bits_per_token
 
 
 def test_a_model_made_in_memory_needs_a_tokenizer_and_no_name(tiny_model, named, loaded):
