@@ -4,10 +4,12 @@ import atexit
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from infocap_tasks.backend.engine import EngineFacts, WindowScore
 from infocap_tasks.backend.windows import Window
@@ -32,6 +34,9 @@ def settings_of_answers(arguments: Mapping[str, Any]) -> dict[str, str]:
     """Those of vLLM's arguments that an answer depends on by more than rounding."""
     return {key: str(arguments[key]) for key in sorted(arguments.keys() - _PLACEMENT)}
 
+
+# On a slow machine a batch takes minutes.
+_BAR_OF_A_BATCH = partial(tqdm, leave=False, delay=2)
 
 # A batch ends when its last text does; of so many steps, the last one may be half empty.
 _STEPS_OF_A_BATCH = 8
@@ -99,7 +104,7 @@ class VLLMEngine:
         )
         prompts = [{"prompt_token_ids": [*w.context, *w.continuation]} for w in batch]
         answers = self._llm.generate(
-            prompts, wanted, use_tqdm=False, lora_request=self._lora_request
+            prompts, wanted, use_tqdm=_BAR_OF_A_BATCH, lora_request=self._lora_request
         )
         return [_score(answer, w) for answer, w in zip(answers, batch, strict=True)]
 

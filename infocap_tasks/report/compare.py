@@ -151,10 +151,24 @@ def _documents(a: Run, b: Run, comparison: Comparison) -> str:
 def _lines(a: Run, b: Run, comparison: Comparison) -> Sequence[str]:
     lines = ["The parts are Shapley values of A less B, and sum to the difference."]
     lines += [_about_missing(run) for run in (a, b) if run.metric("bits_per_byte") is None]
+    ran_a, ran_b = _how_it_ran(a), _how_it_ran(b)
+    if ran_a and ran_b and ran_a != ran_b:
+        lines.append(f"A ran on {ran_a}, B on {ran_b}.")
     if comparison.interval is None:
         return [*lines, "No intervals: the results do not hold the documents of both."]
     few = few_texts_remark(comparison.num_texts)
     return [*lines, *([few] if few else [])]
+
+
+def _how_it_ran(run: Run) -> str | None:
+    """Engine, release, dtype and quantisation, as far as they are known."""
+    told = run.provenance
+    if told.engine is None:
+        return None
+    dtype = told.dtype and told.dtype.removeprefix("torch.")
+    weights = told.quantization if told.quantization != dtype else None
+    precision = dtype and f"in {dtype}"
+    return " ".join(filter(None, [told.engine, told.engine_version, weights, precision]))
 
 
 def _about_missing(run: Run) -> str:

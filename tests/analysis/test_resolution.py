@@ -172,3 +172,11 @@ def test_json_says_engine_dtype_resolution_and_tie(tmp_path, capsys):
         assert found["resolution"]["bits_per_token"] == 2e-3
         assert main([command, *files]) == 0
         assert capsys.readouterr().out.startswith("Tie: the difference is below what arithmetic")
+
+
+def test_compare_says_what_ran_each_where_that_differs():
+    different = two_engines(0.001, "torch.bfloat16", "Q4_1", quantization="Q4_1")
+    text = comparison_answer(*different, compare(*different)).render("table")
+    assert "A ran on first Q4_1 in bfloat16, B on second in Q4_1." in text
+    twice = (different[0], different[0])
+    assert "ran on" not in comparison_answer(*twice, compare(*twice)).render("table")

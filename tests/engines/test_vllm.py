@@ -170,17 +170,21 @@ def test_windows_pairs_and_greedy_tokens_in_process(tmp_path, monkeypatch):
 # ---------------------------------------------------------------------- what breaks
 
 
-def answers_in(cache: Path) -> int:
-    total = 0
+def kept_answers(cache: Path) -> dict[bytes, bytes]:
+    kept: dict[bytes, bytes] = {}
     for file in cache.glob("*.sqlite"):
         connection = sqlite3.connect(file, timeout=60)
         try:
-            total += connection.execute("SELECT count(*) FROM answers").fetchone()[0]
+            kept |= dict(connection.execute("SELECT * FROM answers"))
         except sqlite3.OperationalError:  # opened, and its table not yet made
             pass
         finally:
             connection.close()
-    return total
+    return kept
+
+
+def answers_in(cache: Path) -> int:
+    return len(kept_answers(cache))
 
 
 def wait_for_answers(cache: Path, run, at_least: int) -> None:
@@ -242,3 +246,28 @@ def test_killed_runs_and_killed_servers_lose_nothing(tmp_path):
     assert refused.returncode == 2, said
     assert "the answers kept there are those of other weights" in said
     assert "Traceback" not in said
+
+
+def test_a_run_in_process_that_is_killed_goes_on(tmp_path):
+    cache, num_texts = tmp_path / "kept", 300
+    model = llama(tmp_path / "model", 0.1)
+    corpus = write_jsonl(
+        tmp_path / "many.jsonl", [{"text": f"{n} is a number. " * 12} for n in range(num_texts)]
+    )
+    given = f"pretrained={model},dtype=float32,enforce_eager=True,max_model_len=256"
+    flags = ["--tasks", "infocap_custom", "--metadata", f"corpus_path={corpus},max_tokens=128"]
+    asked = ["--batch_size", "1", "--cache", str(cache), *flags]
+
+    killed = infocap_eval("--model", "infocap-vllm", "--model_args", given, *asked)
+    wait_for_answers(cache, killed, 20)
+    killed.kill()
+    killed.communicate()
+    kept = kept_answers(cache)
+    assert 20 <= len(kept) < num_texts
+
+    resumed = evaluated(tmp_path / "a", "infocap-vllm", given, *asked)
+    assert kept.items() <= kept_answers(cache).items()
+    assert answers_in(cache) == num_texts
+    here = evaluated(tmp_path / "b", "infocap-hf", f"pretrained={model},dtype=float32", *flags)
+    documents = [facts(run, "infocap_custom")["documents"]["nll_bits"] for run in (resumed, here)]
+    assert documents[0] == pytest.approx(documents[1], rel=1e-5)
