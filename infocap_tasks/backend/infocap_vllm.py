@@ -13,7 +13,7 @@ from infocap_tasks.backend.causality import must_score_alone
 from infocap_tasks.backend.infocap_api import repeats_within_bits
 from infocap_tasks.backend.scorer import Scorer
 from infocap_tasks.backend.token_lm import BOS_POLICY, TokenLM, refuse_processes
-from infocap_tasks.backend.vllm_engine import VLLMEngine, end_at_exit, settings_of_answers
+from infocap_tasks.backend.vllm_engine import VLLMEngine, end_with_process, settings_of_answers
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.models.pretrained import tokenizer_fingerprint
 
@@ -52,7 +52,7 @@ class InfocapVLLM(TokenLM, VLLM):
         if device is not None:  # the harness names none where the user does not
             arguments["device"] = device
         super().__init__(pretrained, batch_size=batch_size, **arguments)
-        end_at_exit(self.model)
+        end_with_process(self.model)
         engine = VLLMEngine(self.model, self.max_length, self.lora_request)
         self._max_length = engine.max_length
         self.scorer = Scorer(

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
+from multiprocessing import active_children
+from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
 import torch
@@ -109,16 +111,22 @@ class VLLMEngine:
         return [_score(answer, w) for answer, w in zip(answers, batch, strict=True)]
 
 
-def end_at_exit(llm: Any) -> None:
-    """End the engine of a vLLM ``LLM`` before the interpreter ends.
-
-    The thread that takes answers from vLLM's processes holds tensors. One that still has them when
-    the interpreter ends aborts the process, so that a run that went well exits with 134.
-    """
+def end_with_process(llm: Any) -> None:
+    """Let the processes and the thread of a vLLM ``LLM`` end with this process, however it ends."""
     atexit.register(_end, llm)
+    # vLLM does not notice that this process was killed, and would keep its memory for ever. The
+    # other end of this pipe closes when this process is gone, and then so are those.
+    pids = " ".join(str(process.pid) for process in active_children())
+    if pids:
+        watch = ["sh", "-c", f"read -r _; kill -9 {pids}"]
+        _watches.append(Popen(watch, stdin=PIPE, stderr=DEVNULL, start_new_session=True))
+
+
+_watches: list[Popen[bytes]] = []
 
 
 def _end(llm: Any) -> None:
+    """A thread that still holds tensors when the interpreter ends would abort the process."""
     core = llm.llm_engine.engine_core
     core.shutdown()
     thread = getattr(core, "output_queue_thread", None)  # there is none without processes
