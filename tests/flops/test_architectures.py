@@ -2,8 +2,10 @@
 a reason."""
 
 import re
+from importlib.metadata import version
 
 import pytest
+from packaging.version import Version
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -102,6 +104,8 @@ def test_config_is_read_as_its_class_writes_it(model_type, tmp_path):
 
 @pytest.mark.parametrize("model_type", ["longcat_flash", "nemotron_h", "dots3_note_text"])
 def test_written_config_has_the_same_flops(model_type, tmp_path):
+    if model_type not in CONFIG_MAPPING:
+        pytest.skip("this release of transformers does not have it")
     config = small_config(model_type)
     config.save_pretrained(tmp_path)
     written = count_model(Pretrained.from_file_or_id(str(tmp_path)), 64)
@@ -135,7 +139,13 @@ WRAPPERS = ("gemma3", "llama4", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"
             "llava", "ernie4_5_vl_moe", "paligemma", "smolvlm")  # fmt: skip
 
 
-@pytest.mark.parametrize("model_type", WRAPPERS)
+# In transformers 5.15 their default configs make no model; released ones say what is missing there.
+INCOMPLETE = {"qwen2_vl", "qwen2_5_vl", "smolvlm"}
+if Version(version("transformers")) >= Version("5.23"):
+    INCOMPLETE = set()
+
+
+@pytest.mark.parametrize("model_type", sorted({*WRAPPERS} - INCOMPLETE))
 def test_wrappers_count_their_text_model(model_type):
     flops = count(CONFIG_MAPPING[model_type](), 64)
     assert flops.verification["agrees"]
