@@ -1,4 +1,4 @@
-"""Where the task YAMLs lie, and where the demo keeps its model."""
+"""Where the task YAMLs and studies lie, and where the demo keeps its model."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,11 @@ def task_configs_dir() -> Path:
     package = Path(__file__).resolve().parent
     in_wheel = package / "task_configs"
     return in_wheel if in_wheel.is_dir() else package.parent / "task_configs"
+
+
+def studies_dir() -> Path:
+    """Folder of the studies that we ship, beside that of the task YAMLs."""
+    return task_configs_dir().parent / "studies"
 
 
 def cache_dir() -> Path:

@@ -10,18 +10,24 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+# The variable that holds the process to end with, where a sweep started this one.
+PARENT = "INFOCAP_PARENT_PID"
+
 _SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def end_with_launcher() -> None:
-    """End this process soon after ``torchrun`` or ``accelerate launch``, if one started it.
+    """End this process soon after ``torchrun``, ``accelerate launch`` or a sweep that started it.
 
     A launcher that is killed (SIGKILL, out of memory) cannot end its processes, which would work
     on and write results. One that is gone before this is called is not noticed; its processes
     then wait for one another at an address where nobody answers, and write nothing.
     """
-    if "TORCHELASTIC_RUN_ID" in os.environ:  # set for each process by both, and by nothing else
-        Thread(target=_end_after, args=(os.getppid(),), daemon=True).start()
+    parent = os.environ.get(PARENT)
+    if parent is None and "TORCHELASTIC_RUN_ID" in os.environ:  # set by both, and by nothing else
+        parent = str(os.getppid())
+    if parent is not None:
+        Thread(target=_end_after, args=(int(parent),), daemon=True).start()
 
 
 def _end_after(parent: int) -> None:

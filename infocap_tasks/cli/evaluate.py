@@ -114,10 +114,18 @@ def refuse_unusable(options: argparse.Namespace) -> None:
     Raises:
         InfocapError: there are such flags.
     """
-    given = _given_by(options)
+    refuse_unusable_settings(_given_by(options))
+
+
+def refuse_unusable_settings(given: Given) -> None:
+    """The same of what a user gave otherwise, as in a study.
+
+    Raises:
+        InfocapError: no run can use it.
+    """
     model = given("model") or OUR_MODEL
     args = given("model_args") if model in OUR_BACKENDS | HF_MODELS else None
-    refuse_unusable_flags(given, _folders(given), model, _as_dict(args))
+    refuse_unusable_flags(given, _folders(given), model, command_line.as_arguments(args))
 
 
 def _given_by(options: argparse.Namespace) -> Given:
@@ -154,7 +162,7 @@ def complete(
     options.include_path = _folders(given)
     options.tasks = given("tasks")
     options.model = given("model") or OUR_MODEL
-    model_args = _as_dict(given("model_args"))
+    model_args = command_line.as_arguments(given("model_args"))
     if given("trust_remote_code"):
         model_args["trust_remote_code"] = True  # the harness tells the model, but not the tasks
     options.model_args = complete_model_args(options.model, model_args, given("device"), cache)
@@ -174,21 +182,13 @@ def complete(
 
 def _metadata(options: argparse.Namespace, given: Given) -> dict[str, Any]:
     """What tasks are told: what the user gave, and the facts of a backend of ours."""
-    metadata = _as_dict(given("metadata"))
+    metadata = command_line.as_arguments(given("metadata"))
     for key in ("bos_policy", "takes_token_ids", "scored_by"):  # as copied from other results
         metadata.pop(key, None)
     metadata |= facts(options.model, options.model_args, metadata)
     if "seed" in options.model_args:  # the model's own, which must not draw a sample of texts
         metadata.setdefault("seed", None)
     return metadata
-
-
-def _as_dict(arguments: Any) -> dict[str, Any]:
-    if isinstance(arguments, str):  # as a --config file may have it
-        from lm_eval.utils import simple_parse_args_string
-
-        arguments = simple_parse_args_string(arguments)
-    return dict(arguments or {})
 
 
 def _digest(model: str, model_args: Mapping[str, Any]) -> str:
@@ -227,12 +227,14 @@ def _check_tasks(options: argparse.Namespace, given: Given) -> None:
     # A task may also be a dictionary of its own in a --config file.
     ours = [name for name in names if isinstance(name, str) and _are_ours(manager, name)]
     has_other_tasks = len(ours) < len(names)
-    refuse_unknown(_as_dict(given("metadata")), has_other_tasks)
+    refuse_unknown(command_line.as_arguments(given("metadata")), has_other_tasks)
     if not ours:
         return
     _refuse_without_log_likelihoods(options.model)
     loads_model = options.model in HF_MODELS or options.model in OUR_BACKENDS
-    refuse_contradictions(_as_dict(given("metadata")), options.model_args, loads_model)
+    refuse_contradictions(
+        command_line.as_arguments(given("metadata")), options.model_args, loads_model
+    )
     refuse_options({name: given(name) for name in _OPTIONS_TO_REFUSE})
     loaded = manager.load(manager.match_tasks(ours))["tasks"]
     _refuse_unread_corpus_path(loaded, options.metadata, has_other_tasks)

@@ -35,6 +35,10 @@ _COMMANDS: Mapping[str, Mapping[str, _Command]] = {
             "score a model: takes every flag of `lm_eval run`, adds our tasks and safe defaults",
             "infocap eval --model_args pretrained=DIR_OR_HUB_ID --tasks infocap --output_path OUT",
         ),
+        "sweep": _Command(
+            "score many models on the same tasks; goes on with what is missing",
+            "infocap sweep run study.yaml",
+        ),
     },
     "inspect": {
         "completion": _Command(

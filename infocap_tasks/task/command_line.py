@@ -58,6 +58,19 @@ def parser(program: str) -> argparse.ArgumentParser:
     return flags
 
 
+def as_arguments(given: Any) -> dict[str, Any]:
+    """Arguments by name, from a mapping or the harness's ``NAME=VALUE,NAME=VALUE``.
+
+    Raises:
+        ValueError, TypeError: it is neither.
+    """
+    if isinstance(given, str):  # as a --config file may have it
+        from lm_eval.utils import simple_parse_args_string
+
+        given = simple_parse_args_string(given)
+    return dict(given or {})
+
+
 def refuse_in_one_line(parser: argparse.ArgumentParser, program: str) -> None:
     """Let the parser's errors be ``InfocapError``, one line with a pointer to the help."""
 

@@ -1,5 +1,7 @@
 """Our tasks, read from their YAMLs without the harness, so that listing them is quick."""
 
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,8 +47,18 @@ class TaskEntry(NamedTuple):
 
 def task_entries() -> list[TaskEntry]:
     """All tasks in our folder, by name."""
+    return sorted(map(_entry, _contents()))
+
+
+@cache
+def task_metadata() -> dict[str, dict[str, Any]]:
+    """What the YAMLs of our tasks declare in their metadata, by the names of the tasks."""
+    return {content["task"]: content["metadata"] for content in _contents()}
+
+
+def _contents() -> Iterator[dict[str, Any]]:
     contents = map(_content, task_configs_dir().rglob("[!_]*.yaml"))
-    return sorted(_entry(content) for content in contents if "group" not in content)
+    return (content for content in contents if "group" not in content)
 
 
 def _entry(content: dict[str, Any]) -> TaskEntry:
