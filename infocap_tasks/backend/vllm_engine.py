@@ -1,12 +1,11 @@
 """The engine of ``infocap-vllm``: vLLM in this process, asked for log-probabilities of prompts."""
 
-import atexit
 import hashlib
 import json
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
-from multiprocessing import active_children
 from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
@@ -112,26 +111,31 @@ class VLLMEngine:
 
 
 def end_with_process(llm: Any) -> None:
-    """Let the processes and the thread of a vLLM ``LLM`` end with this process, however it ends."""
-    atexit.register(_end, llm)
-    # vLLM does not notice that this process was killed, and would keep its memory for ever. The
-    # other end of this pipe closes when this process is gone, and then so are those.
-    pids = " ".join(str(process.pid) for process in active_children())
-    if pids:
-        watch = ["sh", "-c", f"read -r _; kill -9 {pids}"]
-        _watches.append(Popen(watch, stdin=PIPE, stderr=DEVNULL, start_new_session=True))
+    """Let the processes and the thread of a vLLM ``LLM`` end with it, and with this process.
 
-
-_watches: list[Popen[bytes]] = []
-
-
-def _end(llm: Any) -> None:
-    """A thread that still holds tensors when the interpreter ends would abort the process."""
+    They end when the ``LLM`` is freed, when the interpreter ends, and when this process is killed.
+    """
     core = llm.llm_engine.engine_core
+    manager = getattr(getattr(core, "resources", None), "engine_manager", None)
+    pids = " ".join(str(process.pid) for process in getattr(manager, "processes", ()))
+    watch = None
+    if pids:
+        # vLLM does not notice that this process was killed, and would keep its memory for ever.
+        # The other end of this pipe closes when this process is gone, and then so are those.
+        command = ["sh", "-c", f"read -r _; kill -9 {pids}"]
+        watch = Popen(command, stdin=PIPE, stderr=DEVNULL, start_new_session=True)
+    weakref.finalize(llm, _end, core, watch)  # before vLLM's own, which were made before
+
+
+def _end(core: Any, watch: "Popen[bytes] | None") -> None:
+    """A thread that still holds tensors when the interpreter ends would abort the process."""
     core.shutdown()
     thread = getattr(core, "output_queue_thread", None)  # there is none without processes
     if thread is not None:
         thread.join(timeout=10)
+    if watch is not None:
+        watch.kill()
+        watch.wait()
 
 
 def _score(answer: Any, window: Window) -> WindowScore:

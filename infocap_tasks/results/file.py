@@ -212,7 +212,7 @@ def _with_task(provenance: Provenance, record: Mapping[str, Any]) -> Provenance:
         engine_version=_said(at(record, "engine", "version")),
         dtype=_said(at(record, "engine", "dtype")) or provenance.dtype,
         quantization=(
-            provenance.quantization or _said(at(record, "quantization")) or _of_gguf(record)
+            provenance.quantization or _of_gguf(record) or _said(at(record, "quantization"))
         ),
         name=name_or_none(_said(record.get("name")), "name"),
         tokenizer_fingerprint=_said(at(record, "tokenizer", "fingerprint")),

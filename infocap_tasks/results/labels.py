@@ -16,7 +16,7 @@ class Identity(NamedTuple):
         backend: the harness's name for what ran it.
         engine: what ran it, where the backend does not say it already.
         dtype: of the weights.
-        quantization: of the weights, where the backend was told to quantise them.
+        quantization: of the weights, where the backend, the config or the file says it.
     """
 
     model: str

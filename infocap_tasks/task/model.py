@@ -137,7 +137,7 @@ def require_window(settings: Settings, tokenizer: PreTrainedTokenizerBase) -> No
 
 def declared_quantization(settings: Settings) -> str | None:
     """How the model's config says that its weights are quantised, such as ``gptq``."""
-    model = settings.flops_config or settings.model
+    model = settings.model or settings.flops_config  # as on a server
     if model is None:
         return None
     try:

@@ -261,7 +261,7 @@ def test_a_run_in_process_that_is_killed_goes_on(tmp_path):
     killed = infocap_eval("--model", "infocap-vllm", "--model_args", given, *asked)
     wait_for_answers(cache, killed, 20)
     killed.kill()
-    killed.communicate()
+    killed.communicate(timeout=60)  # returns when vLLM's processes are gone, which write there too
     kept = kept_answers(cache)
     assert 20 <= len(kept) < num_texts
 

@@ -139,14 +139,15 @@ WRAPPERS = ("gemma3", "llama4", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"
             "llava", "ernie4_5_vl_moe", "paligemma", "smolvlm")  # fmt: skip
 
 
-# In transformers 5.15 their default configs make no model; released ones say what is missing there.
-INCOMPLETE = {"qwen2_vl", "qwen2_5_vl", "smolvlm"}
-if Version(version("transformers")) >= Version("5.23"):
-    INCOMPLETE = set()
+# Before transformers 5.23 their default configs make no model; it was not tried in which release.
+INCOMPLETE_BEFORE_5_23 = {"qwen2_vl", "qwen2_5_vl", "smolvlm"}
 
 
-@pytest.mark.parametrize("model_type", sorted({*WRAPPERS} - INCOMPLETE))
+@pytest.mark.parametrize("model_type", WRAPPERS)
 def test_wrappers_count_their_text_model(model_type):
+    is_old = Version(version("transformers")) < Version("5.23")
+    if is_old and model_type in INCOMPLETE_BEFORE_5_23:
+        pytest.skip("the default config makes no model in this release of transformers")
     flops = count(CONFIG_MAPPING[model_type](), 64)
     assert flops.verification["agrees"]
     assert flops.breakdown["lm_head"] > 0

@@ -160,11 +160,13 @@ def _run(options: argparse.Namespace) -> int:
         _refuse_unusable(folder.row)
         folder.make()
     say(f"{study.path}: {len(todo)} of {len(folders)} rows to run, in {study.folder}")
+    lines = _Lines(folders)
     try:
-        run_here(study, todo, options.jobs, options.retries, _Lines(folders).look)
+        run_here(study, todo, options.jobs, options.retries, lines.look)
     except KeyboardInterrupt:
         say("stopped; the same command goes on")
         raise
+    lines.look(is_last=True)
     return _tell(study, folders)
 
 
@@ -188,11 +190,11 @@ class _Lines:
         self._next_s = 0.0
         self._height = 0
 
-    def look(self) -> None:
-        """Look at the rows, at most once a second."""
+    def look(self, is_last: bool = False) -> None:
+        """Look at the rows, at most once a second but for the last time."""
         from infocap_tasks.sweep.status import DONE, state_of
 
-        if time.monotonic() < self._next_s:
+        if time.monotonic() < self._next_s and not is_last:
             return
         self._next_s = time.monotonic() + _SECONDS_BETWEEN_LINES
         for folder in self._folders:
