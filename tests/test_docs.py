@@ -284,9 +284,13 @@ def test_every_metric_is_in_the_table_with_its_direction():
     }
 
 
-def test_every_key_of_the_results_file_is_in_the_table(tiny_model, corpus_file):
+def test_every_key_of_the_results_file_is_in_the_table(tiny_model, corpus_file, tmp_path):
     named = {"run_name": "mine"}  # by --name
-    task = load_task(pretrained=str(tiny_model), corpus_path=str(corpus_file), **named)
+    quantised = shutil.copytree(tiny_model, tmp_path / "quantised")
+    config = json.loads((quantised / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "fp8", "activation_scheme": "dynamic"}
+    (quantised / "config.json").write_text(json.dumps(config))
+    task = load_task(pretrained=str(quantised), corpus_path=str(corpus_file), **named)
     facts = EngineFacts("vllm", "0.32.0", "bfloat16", "prompt_logprobs", "float32")
     (_, doc), *_ = task.doc_iterator()
     task.process_results(doc, [RollingAnswer(-10.0, facts)])

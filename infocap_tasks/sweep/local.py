@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 from infocap_tasks.backend.processes import PARENT
 from infocap_tasks.errors import InfocapError
-from infocap_tasks.sweep.row_folder import RowFolder
+from infocap_tasks.sweep.row_folder import BUSY, Outcome, RowFolder
 from infocap_tasks.sweep.study import Row, Study
 
 _SECONDS_BETWEEN_LOOKS = 0.1
@@ -19,7 +21,9 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 @dataclass(frozen=True)
 class _Running:
     process: subprocess.Popen[bytes]
+    folder: RowFolder
     gpus: list[str]
+    said: IO[bytes]
 
 
 def gpus_here() -> list[str]:
@@ -37,9 +41,9 @@ def gpus_here() -> list[str]:
 
 
 def gpus_needed(row: Row, gpus: Sequence[str]) -> int:
-    """How many GPUs a row gets: what the study says, else one, and none on a server's client."""
-    if row.gpus is not None:
-        return row.gpus
+    """How many of the GPUs a row gets: as it is told, else one, and none for a server's client."""
+    if row.gpus_told is not None:
+        return row.gpus_told
     return 1 if gpus and "base_url" not in row.config["model_args"] else 0
 
 
@@ -50,7 +54,7 @@ def run_here(
     retries: int,
     look: Callable[[], None],
 ) -> None:
-    """Run rows until none is left; the largest of equal GPUs first, as its folder tells.
+    """Run rows until none is left, those that need most GPUs first.
 
     Args:
         study: that they are of.
@@ -62,28 +66,31 @@ def run_here(
     Raises:
         InfocapError: a row needs more GPUs than there are.
     """
-    free = gpus_here()
-    most = jobs or max(1, len(free))
+    gpus = gpus_here()
     for folder in folders:
-        if gpus_needed(folder.row, free) > len(free):
+        if (need := gpus_needed(folder.row, gpus)) > len(gpus):
             raise InfocapError(
-                f"{folder.row.place}: gpus: {folder.row.gpus}: there are {len(free)} here; lower "
-                "it, or run the row elsewhere, such as on a server (base_url:)"
+                f"{folder.row.place}: gpus: {need}: there are {len(gpus)} here; lower it, or run "
+                "the row elsewhere, such as on a server (base_url:)"
             )
-    waiting = sorted(folders, key=lambda folder: -gpus_needed(folder.row, free))
+    most, free = jobs or max(1, len(gpus)), list(gpus)
+    waiting = sorted(folders, key=lambda folder: -gpus_needed(folder.row, gpus))
     running: list[_Running] = []
     try:
         while waiting or running:
             for folder in list(waiting):
-                need = gpus_needed(folder.row, free)
+                need = gpus_needed(folder.row, gpus)
                 if len(running) < most and need <= len(free):
                     given, free = free[:need], free[need:]
-                    running.append(_Running(_start(study, folder.row, retries, given), given))
+                    running.append(_start(study, folder, retries, given))
                     waiting.remove(folder)
             time.sleep(_SECONDS_BETWEEN_LOOKS)
             for one in [one for one in running if one.process.poll() is not None]:
                 running.remove(one)
                 free = free + one.gpus
+                if one.process.returncode == BUSY:  # done or failed when the other is through
+                    waiting.append(one.folder)
+                _note_end(one)
             look()
     finally:
         for one in running:
@@ -92,15 +99,32 @@ def run_here(
             one.process.wait()
 
 
-def _start(study: Study, row: Row, retries: int, gpus: list[str]) -> "subprocess.Popen[bytes]":
-    # A session of its own: Ctrl-C comes here first, which ends it in order.
-    told = {PARENT: str(os.getpid())}
-    if gpus:
-        told["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-    return subprocess.Popen(
-        row_command(study, row, retries), env=os.environ | told, start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+def _start(study: Study, folder: RowFolder, retries: int, gpus: list[str]) -> _Running:
+    said = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the row's process has ended)
+    process = subprocess.Popen(
+        row_command(study, folder.row, retries),
+        env=os.environ | {PARENT: str(os.getpid()), "CUDA_VISIBLE_DEVICES": ",".join(gpus)},
+        # A session of its own: Ctrl-C comes here first, which ends it in order.
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+    )
+    return _Running(process, folder, gpus, said)
+
+
+def _note_end(one: _Running) -> None:
+    """Note why a row's process ended where it could not do that itself."""
+    status, outcome = one.process.returncode, one.folder.outcome()
+    with one.said:
+        one.said.seek(0)
+        lines = one.said.read().decode("utf-8", "replace").split("\n")
+    if status in (0, BUSY) or (outcome is not None and outcome.cause):
+        return
+    last = next((line for line in reversed(lines) if line.strip()), f"exit status {status}")
+    cause = f"killed by {signal.Signals(-status).name}" if status < 0 else last
+    attempts = outcome.attempts if outcome else 1
+    one.folder.note(Outcome(one.folder.settings, f"its process: {cause}", attempts, None))
 
 
 def row_command(study: Study, row: Row, retries: int) -> list[str]:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 # The share of a GPU's memory for weights; what is left holds keys, values and activations. As vLLM.
 _SHARE_OF_WEIGHTS = 0.9
 _DEFAULT_CONTEXT_TOKENS = 1024
-# Arguments of engines, whose product is the number of GPUs that they take.
-_SPLITS = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "tp_size")
 
 Made = TypeVar("Made")
 
@@ -186,12 +184,8 @@ def _sizes(
 
 def _gpus(row: Row, weight_bytes: int | None, gpu_memory_bytes: float) -> int | None:
     """What the study says, else what the engine is told, else what the weights take."""
-    if row.gpus is not None:
-        return row.gpus
-    splits = [row.config["model_args"].get(name, 1) for name in _SPLITS]
-    told = math.prod(split for split in splits if isinstance(split, int))
-    if told > 1:
-        return told
+    if row.gpus_told is not None:
+        return row.gpus_told
     if weight_bytes is None:
         return None
     return math.ceil(weight_bytes / (_SHARE_OF_WEIGHTS * gpu_memory_bytes))

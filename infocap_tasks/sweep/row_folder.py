@@ -8,7 +8,8 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fnmatch import fnmatch
+from fnmatch import filter as matching
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +19,16 @@ from filelock import FileLock, Timeout
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.files import whole_file
 from infocap_tasks.results.file import read_file
+from infocap_tasks.results.groups import task_groups
 from infocap_tasks.results.values import Unusable
 from infocap_tasks.sweep.study import Row, Study
+from infocap_tasks.task.listing import task_metadata
 
 _LOOK_S = 2.0
+
+
+ATTEMPT = "== infocap sweep: attempt"  # begins a line of the log before each one
+BUSY = 75  # the exit status of a row's process that found another one; as in sysexits.h
 
 
 class Busy(Exception):
@@ -107,7 +114,7 @@ class RowFolder:
         path = self.path / "config.yaml"
         content = {**self.row.config, **changed, "tasks": tasks}
         with whole_file(path) as unfinished:
-            unfinished.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+            unfinished.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
         return path
 
     def note(self, outcome: Outcome) -> None:
@@ -142,21 +149,50 @@ def _tasks_in(file: Path) -> set[str]:
 
 
 def _is_in(task: str, found: set[str]) -> bool:
-    """Whether a task is among these; of a pattern it is not known how many tasks it stands for."""
-    return task in found or any(fnmatch(name, task) for name in found)
+    """Whether a task is among these, or each task of ours that a pattern stands for.
+
+    How many tasks of the harness a pattern stands for is not known here; one is enough.
+    """
+    if task in found:
+        return True
+    ours = matching(_our_names(), task)
+    return found.issuperset(ours) if ours else any(matching(found, task))
+
+
+@cache
+def _our_names() -> list[str]:
+    return [*task_metadata(), *task_groups()]
 
 
 def _digest(row: Row) -> str:
-    """Hex digits that differ by all settings but tasks, and by the texts of local corpora."""
+    """Hex digits that differ by all settings but tasks, by local weights and by local texts."""
     settings = {key: value for key, value in row.config.items() if key != "tasks"}
-    texts = _file_digests(row.config["metadata"].get("corpus_path"))
-    everything = json.dumps([settings, texts, row.label], sort_keys=True, default=str)
+    weights = [
+        (file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in _files(row.model)
+    ]
+    texts = [
+        _file_digest(file, file.stat().st_size, file.stat().st_mtime_ns)
+        for file in _files(row.config["metadata"].get("corpus_path"))
+    ]
+    everything = json.dumps([settings, row.label, weights, texts], sort_keys=True, default=str)
     return hashlib.sha256(everything.encode()).hexdigest()[:12]
 
 
-def _file_digests(corpus_path: Any) -> list[str]:
-    if not isinstance(corpus_path, str):
+def _files(path: Any) -> list[Path]:
+    """A file or all files of a folder; none where this is another kind of name."""
+    if not isinstance(path, str):
         return []
-    path = Path(corpus_path).expanduser()
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
+    place = Path(path).expanduser()
+    if place.is_dir():
+        return sorted(file for file in place.rglob("*") if file.is_file())
+    return [place] if place.is_file() else []
+
+
+@cache
+def _file_digest(path: Path, num_bytes: int, changed_ns: int) -> str:
+    """Read once for all rows; size and time tell whether it is the same file still."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from infocap_tasks.backend.names import BACKENDS
 from infocap_tasks.backend.processes import PARENT
-from infocap_tasks.sweep.row_folder import Outcome, RowFolder
+from infocap_tasks.sweep.row_folder import ATTEMPT, Outcome, RowFolder
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_TO_END = 10.0
@@ -65,6 +66,8 @@ def _attempt(folder: RowFolder, config: Path) -> str | None:
     if folder.row.label:
         command += ["--name", folder.row.label]
     with folder.log.open("ab") as log:
+        log.write(f"{ATTEMPT} on {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
+        log.flush()
         begin = log.tell()
         process = subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
@@ -96,15 +99,18 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float | None) -> str | No
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it started."""
-    for number, seconds in ((signal.SIGTERM, _SECONDS_TO_END), (signal.SIGKILL, None)):
-        if process.poll() is not None:
-            return
+    """End the process and all that it started, also where it ended before them."""
+    if process.poll() is None:
+        _send(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_SECONDS_TO_END)
+    _send(process, signal.SIGKILL)
+    process.wait()
+
+
+def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def _cause(exit_status: int, log: Path, begin: int) -> str:

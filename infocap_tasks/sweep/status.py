@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from infocap_tasks.sweep.row_folder import RowFolder
+from infocap_tasks.sweep.row_folder import ATTEMPT, RowFolder
 
 DONE, RUNNING, FAILED, STOPPED, WAITING = "done", "running", "failed", "stopped", "waiting"
 
@@ -57,9 +57,9 @@ def state_of(folder: RowFolder) -> RowState:
     if not folder.missing_tasks():
         return RowState(name, DONE, 1.0)
     outcome = folder.outcome()
-    if outcome is None:
+    if outcome is None or outcome.cause == "":  # the tasks that it had then are done
         return RowState(name, WAITING)
-    if not outcome.cause:  # it has not lived to say one
+    if outcome.cause is None:  # it has not lived to say one
         return RowState(name, STOPPED, attempts=outcome.attempts, log=str(folder.log))
     return RowState(
         name, FAILED, attempts=outcome.attempts, cause=outcome.cause, log=str(folder.log)
@@ -73,7 +73,7 @@ def _said_by_bar(folder: RowFolder) -> tuple[float | None, str | None, str | Non
             tail = file.read().decode("utf-8", "replace")
     except OSError:
         return None, None, None
-    said = _BAR.findall(tail)
+    said = _BAR.findall(tail.rpartition(ATTEMPT)[2])
     if not said:
         return None, None, None
     per_cent, left, speed = said[-1]

@@ -22,6 +22,8 @@ _ARGUMENTS = ("pretrained", "revision", "base_url")
 _OF_A_ROW = ("revisions", "gpus", "series", "label", "timeout")
 # Arguments of the harness's backends, any of which names a model.
 _NAMING = ("pretrained", "model", "base_url", "path", "engine")
+# Arguments of engines, whose product is the number of GPUs that they take.
+_SPLITS = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "tp_size")
 # What a sweep sets itself.
 _OURS = {
     "config": "it is the study",
@@ -56,7 +58,17 @@ class Row:
     def tasks(self) -> list[str]:
         """Names and patterns of its tasks, as the study has them."""
         tasks = self.config["tasks"]
-        return tasks.split(",") if isinstance(tasks, str) else list(tasks)
+        names = tasks.split(",") if isinstance(tasks, str) else tasks
+        return [name.strip() for name in names]
+
+    @property
+    def gpus_told(self) -> int | None:
+        """GPUs that the study says, or its engine is told to split the model over."""
+        if self.gpus is not None:
+            return self.gpus
+        splits = [self.config["model_args"].get(name, 1) for name in _SPLITS]
+        told = math.prod(split for split in splits if isinstance(split, int))
+        return told if told > 1 else None
 
     @property
     def model(self) -> str:

@@ -1,6 +1,7 @@
 """``infocap sweep``: many models on the same tasks, from a study to a leaderboard."""
 
 import argparse
+import shutil
 import signal
 import sys
 import time
@@ -56,7 +57,6 @@ The leaderboard of what is done of a study, as text, and as a page in the study'
 """
 _ROW = "Run one row of a study in this process; what `infocap sweep run` starts."
 
-_BUSY = 75  # as in sysexits.h: try again later
 _SECONDS_BETWEEN_LINES = 1.0
 
 
@@ -84,7 +84,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )  # fmt: skip
     _add_retries(run)
     status = _new(inner, "status", _STATUS, _status)
-    status.add_argument("--watch", action="store_true", help="print it again until all is done")
+    status.add_argument("--watch", action="store_true", help="print it again while a row runs")
     _new(inner, "report", _REPORT, _report)
     row = _new(inner, "row", _ROW, _row)
     row.add_argument("row", metavar="ROW", help="its name, as `infocap sweep status` shows it")
@@ -149,13 +149,13 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from infocap_tasks.sweep.local import run_here
-    from infocap_tasks.sweep.status import DONE, RUNNING, state_of
+    from infocap_tasks.sweep.status import DONE, state_of
     from infocap_tasks.sweep.study import read_study
 
     study = read_study(options.study)
     folders = _folders(study)
     states = {folder: state_of(folder) for folder in folders}
-    todo = [folder for folder, state in states.items() if state.state not in (DONE, RUNNING)]
+    todo = [folder for folder, state in states.items() if state.state != DONE]
     for folder in todo:
         _refuse_unusable(folder.row)
         folder.make()
@@ -189,10 +189,11 @@ class _Lines:
         self._states: dict[RowFolder, RowState] = {}
         self._next_s = 0.0
         self._height = 0
+        self._outcomes = {folder: folder.outcome() for folder in folders}
 
     def look(self, is_last: bool = False) -> None:
         """Look at the rows, at most once a second but for the last time."""
-        from infocap_tasks.sweep.status import DONE, state_of
+        from infocap_tasks.sweep.status import DONE, FAILED, STOPPED, WAITING, RowState, state_of
 
         if time.monotonic() < self._next_s and not is_last:
             return
@@ -201,6 +202,9 @@ class _Lines:
             # What is done stays so, and to read it again takes long.
             if folder not in self._states or self._states[folder].state != DONE:
                 self._states[folder] = state_of(folder)
+                is_old = folder.outcome() == self._outcomes[folder]
+                if self._states[folder].state in (FAILED, STOPPED) and is_old:
+                    self._states[folder] = RowState(folder.row.name, WAITING)
         states = list(self._states.values())
         if sys.stderr.isatty():
             self._draw(states)
@@ -213,7 +217,9 @@ class _Lines:
             self._before[state.name] = state.state
 
     def _draw(self, states: "Sequence[RowState]") -> None:
-        lines = _table(states).split("\n")
+        size = shutil.get_terminal_size()
+        lines = [line[: size.columns - 1] for line in _table(states).split("\n")]
+        lines = lines[-(size.lines - 1) :]
         up = f"\033[{self._height}A" if self._height else ""
         sys.stderr.write(up + "".join(f"\033[2K{line}\n" for line in lines))
         sys.stderr.flush()
@@ -233,20 +239,22 @@ def _tell(study: "Study", folders: "Sequence[RowFolder]") -> int:
     from infocap_tasks.sweep.status import DONE, counts, failures, state_of
 
     states = [state_of(folder) for folder in folders]
-    if any(state.state == DONE for state in states):
+    is_done = all(state.state == DONE for state in states)
+    print(f"{counts(states)} of {len(states)} rows", *failures(states), "", sep="\n")
+    try:
         _board(study, folders)
-    failed = failures(states)
-    print(f"\n{counts(states)} of {len(states)} rows")
-    for line in failed:
-        print(f"failed: {line}")
-    return int(bool(failed))
+    except InfocapError as error:
+        say(str(error))
+    if not is_done:
+        say(f"not all rows are done: the same command goes on; infocap sweep status {study.path}")
+    return int(not is_done)
 
 
 # ---------------------------------------------------------------------- status, report, row
 
 
 def _status(options: argparse.Namespace) -> int:
-    from infocap_tasks.sweep.status import DONE, FAILED, failures, state_of
+    from infocap_tasks.sweep.status import FAILED, RUNNING, failures, state_of
     from infocap_tasks.sweep.study import read_study
 
     study = read_study(options.study)
@@ -254,7 +262,7 @@ def _status(options: argparse.Namespace) -> int:
     while True:
         states = [state_of(folder) for folder in folders]
         print("\n".join([_table(states), *failures(states)]), flush=True)
-        if not options.watch or all(state.state in (DONE, FAILED) for state in states):
+        if not options.watch or all(state.state != RUNNING for state in states):
             return int(any(state.state == FAILED for state in states))
         time.sleep(_SECONDS_BETWEEN_LINES)
 
@@ -281,7 +289,9 @@ def _board(study: "Study", folders: "Sequence[RowFolder]") -> None:
     for line in [*found.complaints, *found.notes]:
         say(line)
     if not found.runs:
-        raise InfocapError(f"{study.path}: no row is done yet; see infocap sweep status")
+        raise InfocapError(
+            f"{study.path}: no results of infocap tasks yet; see infocap sweep status"
+        )
     ranked = boards(found.runs)
     print(RENDERERS["table"](ranked))
     path = Path(study.folder) / "leaderboard.html"
@@ -291,7 +301,7 @@ def _board(study: "Study", folders: "Sequence[RowFolder]") -> None:
 
 
 def _row(options: argparse.Namespace) -> int:
-    from infocap_tasks.sweep.row_folder import Busy, RowFolder
+    from infocap_tasks.sweep.row_folder import BUSY, Busy, RowFolder
     from infocap_tasks.sweep.run_row import run_row
     from infocap_tasks.sweep.study import read_study
 
@@ -301,7 +311,7 @@ def _row(options: argparse.Namespace) -> int:
         cause = run_row(RowFolder(study, study.row(options.row)), options.retries)
     except Busy:
         say(f"{options.row}: another process runs it")
-        return _BUSY
+        return BUSY
     if cause is not None:
         print(f"{options.row}: {cause}", file=sys.stderr)
     return int(cause is not None)
