@@ -239,3 +239,75 @@ def test_what_no_row_can_use_is_said_before_anything_runs(place, capsys, models,
     assert main(["sweep", "run", "study.yaml"]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert said in line
+
+
+# ---------------------------------------------------------------------- GPUs
+
+
+def rows_running(pid):
+    """Name and GPUs of each row that runs now, of a sweep whose GPUs are told by the variable."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        try:
+            words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+            told = Path(f"/proc/{child}/environ").read_text().split("\0")
+        except OSError:  # it has ended
+            continue
+        if "row" in words:
+            gpus = next(one for one in told if one.startswith("CUDA_VISIBLE_DEVICES="))
+            found[words[words.index("row") + 2]] = gpus.partition("=")[2]
+    return found
+
+
+def test_no_gpu_is_given_to_two_rows_at_once(place, monkeypatch):
+    (place / "m1" / "config.json").write_text("{}")  # so that a row ends soon
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    models = [
+        {"pretrained": "m1", "label": "one"},
+        {"pretrained": "m1", "label": "split", "model_args": {"tensor_parallel_size": 2}},
+        {"pretrained": "m1", "label": "two"},
+        {"pretrained": "m1", "label": "none", "gpus": 0},
+    ]
+    write_study(*models)
+    running = sweep("run", "study.yaml", "--jobs", "4")
+    seen = {}
+    while running.poll() is None:
+        now = rows_running(running.pid)
+        taken = [gpu for gpus in now.values() for gpu in gpus.split(",") if gpu]
+        assert len(taken) == len(set(taken)), now
+        seen |= now
+        time.sleep(0.01)
+    said = running.communicate()[0]
+    assert running.returncode == 1, said
+    assert seen["split"] == "4,7"
+    assert {seen["one"], seen["two"]} == {"4", "7"}
+    assert seen["none"] == ""
+
+
+def test_a_row_whose_process_dies_says_so(place, capsys):
+    study = write_study("m1")
+    folder = folders(study)["m1"]
+    folder.log.mkdir(parents=True)
+    assert main(["sweep", "run", "study.yaml"]) == 1
+    assert state_of(folder).state == FAILED
+    assert "m1: its process: infocap: error:" in capsys.readouterr().out
+
+
+def test_a_new_task_of_a_row_that_was_done_waits(place):
+    folder = folders(write_study("m1", tasks=["arc_easy"]))["m1"]
+    results_of(folder, ["arc_easy"])
+    folder.note(Outcome(folder.settings, "", 1, 2.0))
+    assert state_of(folder).state == DONE
+    assert state_of(folders(write_study("m1", tasks=["arc_easy", "piqa"]))["m1"]).state == WAITING
+
+
+def test_a_pattern_needs_each_of_our_tasks(place):
+    folder = folders(write_study("m1", tasks=["infocap_py*"]))["m1"]
+    results_of(folder, ["infocap_pydocs"])
+    assert folder.missing_tasks() == ["infocap_py*"]
+
+
+def test_other_weights_under_the_same_name_are_other_results(place):
+    before = folders(write_study("m1"))["m1"].settings
+    shutil.copy(place / "m2" / "model.safetensors", place / "m1" / "model.safetensors")
+    assert folders(write_study("m1"))["m1"].settings != before
