@@ -75,6 +75,12 @@ class Row:
         """The model as the harness is given it."""
         return str(_naming(self.config["model_args"]))
 
+    @property
+    def name_in_results(self) -> str:
+        """The model as results files name it, with its revision."""
+        revision = self.config["model_args"].get("revision", "main")
+        return self.model if revision == "main" else f"{self.model}@{revision}"
+
 
 @dataclass(frozen=True)
 class Study:
@@ -295,10 +301,19 @@ def _refuse_unknown(
 
 
 def _refuse_twins(rows: Sequence[Row]) -> None:
-    seen: dict[str, Row] = {}
+    of_name: dict[str, Row] = {}
+    with_series: dict[str, Row] = {}
     for row in rows:
-        twin = seen.setdefault(row.name.casefold(), row)
+        twin = of_name.setdefault(row.name.casefold(), row)
         if twin is not row:
             raise InfocapError(
                 f"{row.place}: {row.name}: is the name of {twin.place} too; give one a label:"
+            )
+        if row.series is None:
+            continue
+        other = with_series.setdefault(row.name_in_results, row)
+        if other.series != row.series:  # boards know the series of a model, not of a row
+            raise InfocapError(
+                f"{row.place}: series: {row.series}: {other.place} has {other.series} for the "
+                "same model; give both the same"
             )

@@ -64,6 +64,10 @@ BAD = {
     "label of another": (
         f"{TASKS}models:\n  - a/x\n  - pretrained: y\n    label: x\n", 4, "is the name of"
     ),
+    "two series of one model": (
+        f"{TASKS}models:\n  - {{pretrained: a, series: S}}\n"
+        "  - {pretrained: a, label: b, series: T}\n", 4, "series: T:"
+    ),
     "same revision twice": (one_model("revisions: [a, a]"), 3, "is the name of"),
     "key twice": (f"{TASKS}models: [a]\ntasks: [b]\n", 3, "tasks: stands there twice"),
     "key of a model twice": (one_model("gpus: 1\ngpus: 2"), 5, "gpus: stands there twice"),

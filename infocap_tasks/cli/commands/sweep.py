@@ -284,7 +284,7 @@ def _board(study: "Study", folders: "Sequence[RowFolder]") -> None:
     from infocap_tasks.results.read import read_runs
 
     results = [folder.results for folder in folders if folder.results.is_dir()]
-    series = {f.row.model: f.row.series for f in folders if f.row.series is not None}
+    series = {f.row.name_in_results: f.row.series for f in folders if f.row.series is not None}
     found = read_runs(results, series)
     for line in [*found.complaints, *found.notes]:
         say(line)
