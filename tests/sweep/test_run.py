@@ -55,6 +55,8 @@ def sweep(*arguments):
     return subprocess.Popen(
         [sys.executable, "-m", "infocap_tasks", "sweep", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        # Jobs in the background are deaf to it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
