@@ -7,6 +7,7 @@ turns batches of them into log-likelihoods.
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from heapq import nlargest
 from typing import Any
 
 from tqdm import tqdm
@@ -33,7 +34,7 @@ class Scorer:
         processes: who shares the work; all of them must ask for the same windows.
         one_text: fill batches with one sequence each, where others would change its answers.
         repeats_within: bits within which the engine repeats its answer to so many tokens. Where
-            it is given, one kept answer is asked for again before the others are used, since
+            it is given, a kept answer is asked for again before the others are used, since
             another model may run under the same name. None where the fingerprint tells.
     """
 
@@ -143,17 +144,32 @@ class Scorer:
         want_greedy: bool,
         repeats_within: Callable[[int], float],
     ) -> None:
-        """Refuse kept answers that the engine no longer gives."""
-        window = max(kept, key=lambda window: len(window.continuation))
-        num_tokens = len(window.continuation)
+        """Refuse kept answers that the engine no longer gives.
+
+        Rounding can change one by much, and other weights change all: where the first does not
+        repeat, two others must.
+        """
+        first, *others = nlargest(3, kept, key=lambda window: len(window.continuation))
+        change_bits = self._change_bits(first, kept[first], want_greedy)
+        num_tokens = len(first.continuation)
+        if change_bits <= repeats_within(num_tokens):  # not so of NaN
+            return
+        if len(others) == 2 and all(
+            self._change_bits(other, kept[other], want_greedy)
+            <= repeats_within(len(other.continuation))
+            for other in others
+        ):
+            return
+        raise InfocapError(
+            f"--cache {self._cache}: the answers kept there are those of other weights: a text "
+            f"of {num_tokens} tokens now has a code length that is {change_bits:.1f} bits away "
+            "from the kept one; give another folder, or serve the model of before"
+        )
+
+    def _change_bits(self, window: Window, kept: Answer, want_greedy: bool) -> float:
+        """How far the engine's answer is from the kept one."""
         (again,) = self._score_batch([window], want_greedy).values()
-        change_bits = abs(again.loglikelihood_nats - kept[window].loglikelihood_nats) / math.log(2)
-        if not change_bits <= repeats_within(num_tokens):  # so that NaN is refused too
-            raise InfocapError(
-                f"--cache {self._cache}: the answers kept there are those of other weights: a text "
-                f"of {num_tokens} tokens now has a code length that is {change_bits:.1f} bits away "
-                "from the kept one; give another folder, or serve the model of before"
-            )
+        return abs(again.loglikelihood_nats - kept.loglikelihood_nats) / math.log(2)
 
     def _score_batch(self, batch: list[Window], want_greedy: bool) -> dict[Window, Answer]:
         """A batch's answers; if it does not fit into memory, those of two of half the size.

@@ -150,6 +150,36 @@ def test_kept_answers_of_other_weights_are_refused_where_the_fingerprint_cannot_
         other.answers(SOME, **asked)
 
 
+class Rounding(Counting):
+    """Gives other answers than ``Counting`` to some windows."""
+
+    def __init__(self, changed):
+        super().__init__()
+        self.changed = changed
+
+    def score_one(self, window, want_greedy):
+        score = super().score_one(window, want_greedy)
+        more = 1.0 if window in self.changed else 0.0
+        return WindowScore([nats - more for nats in score.loglikelihoods_nats], score.is_greedy)
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_refused"),
+    [((0,), False), ((1, 2), False), ((0, 1), True), ((0, 2), True), ((0, 1, 2), True)],
+)
+def test_one_kept_answer_that_does_not_repeat_is_not_other_weights(tmp_path, changed, is_refused):
+    windows = [Window((1,), tuple(range(2, 2 + length))) for length in (6, 5, 4, 3)]
+    asked = {"want_greedy": False, "quiet": True}
+    within = {"cache": str(tmp_path), "repeats_within": lambda num_tokens: 0.1}
+    kept = scorer(Counting(), **within).answers(windows, **asked)
+    again = scorer(Rounding([windows[place] for place in changed]), **within)
+    if is_refused:
+        with pytest.raises(InfocapError, match="of other weights: a text of 6 tokens"):
+            again.answers(windows, **asked)
+    else:
+        assert again.answers(windows, **asked) == kept
+
+
 class Broken(Counting):
     """A device that gives NaN."""
 
