@@ -1,7 +1,7 @@
 """The flags that commands on results share, and reading what they name."""
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from infocap_tasks.analysis.comparable import (
@@ -96,7 +96,7 @@ def add_pair(parser: argparse.ArgumentParser) -> None:
 
 def add_top(parser: argparse.ArgumentParser, what: str) -> None:
     """--top N."""
-    parser.add_argument("--top", type=_positive, metavar="N", help=what)
+    parser.add_argument("--top", type=number_from(1), metavar="N", help=what)
 
 
 def add_title(parser: argparse.ArgumentParser, what: str) -> None:
@@ -119,10 +119,17 @@ def _alias(text: str) -> tuple[str, str]:
     return name, model
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: is no number of 1 or more; give one, such as 10")
-    return int(text)
+def number_from(least: int) -> Callable[[str], int]:
+    """What reads a whole number of ``least`` or more."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"{text}: is no number of {least} or more; give one, such as 10"
+            )
+        return int(text)
+
+    return read
 
 
 def add_trust_remote_code(parser: argparse.ArgumentParser) -> None:

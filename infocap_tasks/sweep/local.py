@@ -32,12 +32,11 @@ def gpus_here() -> list[str]:
     if visible is not None:
         return [name for name in visible.split(",") if name.strip()]
     try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
+        command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+        listed = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return []
-    return [
-        str(n) for n in range(sum(line.startswith("GPU ") for line in listed.stdout.split("\n")))
-    ]
+    return listed.stdout.split()
 
 
 def gpus_needed(row: Row, gpus: Sequence[str]) -> int:
@@ -82,7 +81,7 @@ def run_here(
                 need = gpus_needed(folder.row, gpus)
                 if len(running) < most and need <= len(free):
                     given, free = free[:need], free[need:]
-                    running.append(_start(study, folder, retries, given))
+                    running.append(_start(study, folder, retries, given if gpus else None))
                     waiting.remove(folder)
             time.sleep(_SECONDS_BETWEEN_LOOKS)
             for one in [one for one in running if one.process.poll() is not None]:
@@ -99,18 +98,20 @@ def run_here(
             one.process.wait()
 
 
-def _start(study: Study, folder: RowFolder, retries: int, gpus: list[str]) -> _Running:
+def _start(study: Study, folder: RowFolder, retries: int, gpus: list[str] | None) -> _Running:
+    """Start a row with these GPUs; None where none is known, so that others are not hidden."""
+    told = {} if gpus is None else {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
     said = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the row's process has ended)
     process = subprocess.Popen(
         row_command(study, folder.row, retries),
-        env=os.environ | {PARENT: str(os.getpid()), "CUDA_VISIBLE_DEVICES": ",".join(gpus)},
+        env=os.environ | told | {PARENT: str(os.getpid())},
         # A session of its own: Ctrl-C comes here first, which ends it in order.
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=said,
     )
-    return _Running(process, folder, gpus, said)
+    return _Running(process, folder, gpus or [], said)
 
 
 def _note_end(one: _Running) -> None:
@@ -124,7 +125,7 @@ def _note_end(one: _Running) -> None:
     last = next((line for line in reversed(lines) if line.strip()), f"exit status {status}")
     cause = f"killed by {signal.Signals(-status).name}" if status < 0 else last
     attempts = outcome.attempts if outcome else 1
-    one.folder.note(Outcome(one.folder.settings, f"its process: {cause}", attempts, None))
+    one.folder.note(Outcome(one.folder.settings, f"its process: {cause}", attempts))
 
 
 def row_command(study: Study, row: Row, retries: int) -> list[str]:

@@ -18,15 +18,13 @@ from filelock import FileLock, Timeout
 
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.files import whole_file
-from infocap_tasks.results.file import read_file
+from infocap_tasks.results.file import read_content
 from infocap_tasks.results.groups import task_groups
 from infocap_tasks.results.values import Unusable
 from infocap_tasks.sweep.study import Row, Study
 from infocap_tasks.task.listing import task_metadata
 
 _LOOK_S = 2.0
-
-
 ATTEMPT = "== infocap sweep: attempt"  # begins a line of the log before each one
 BUSY = 75  # the exit status of a row's process that found another one; as in sysexits.h
 
@@ -42,13 +40,11 @@ class Outcome(NamedTuple):
         settings: digest of the settings with which it ran.
         cause: why it failed; None while it runs, so that one that was killed leaves none.
         attempts: how often it was tried.
-        seconds: how long it took, all attempts together; None while it runs.
     """
 
     settings: str
     cause: str | None
     attempts: int
-    seconds: float | None
 
 
 class RowFolder:
@@ -122,6 +118,10 @@ class RowFolder:
         with whole_file(self._outcome) as unfinished:
             unfinished.write_text(json.dumps(outcome._asdict()))
 
+    def forget(self) -> None:
+        """Forget what became of the row, since it will be run again."""
+        self._outcome.unlink(missing_ok=True)
+
     def outcome(self) -> Outcome | None:
         """What became of the row with these settings; None if it has not been tried."""
         try:
@@ -141,8 +141,8 @@ class RowFolder:
 def _tasks_in(file: Path) -> set[str]:
     """Tasks and groups in a results file; none where a part of it cannot be read."""
     try:
-        read_file(file)
         content = json.loads(file.read_text("utf-8"))
+        read_content(content, str(file))
     except (OSError, ValueError, Unusable):
         return set()
     return {*content["results"], *content.get("group_subtasks", {})}
@@ -165,34 +165,21 @@ def _our_names() -> list[str]:
 
 
 def _digest(row: Row) -> str:
-    """Hex digits that differ by all settings but tasks, by local weights and by local texts."""
+    """Hex digits that differ by all settings but tasks, and by local weights and texts.
+
+    Files are told apart by size and time, since weights are large. One that was only written anew
+    costs little: the row's answers are kept.
+    """
     settings = {key: value for key, value in row.config.items() if key != "tasks"}
-    weights = [
-        (file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in _files(row.model)
-    ]
-    texts = [
-        _file_digest(file, file.stat().st_size, file.stat().st_mtime_ns)
-        for file in _files(row.config["metadata"].get("corpus_path"))
-    ]
-    everything = json.dumps([settings, row.label, weights, texts], sort_keys=True, default=str)
+    files = [*_files(row.model), *_files(str(row.config["metadata"].get("corpus_path", "")))]
+    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    everything = json.dumps([settings, row.label, stats], sort_keys=True, default=str)
     return hashlib.sha256(everything.encode()).hexdigest()[:12]
 
 
-def _files(path: Any) -> list[Path]:
+def _files(path: str) -> list[Path]:
     """A file or all files of a folder; none where this is another kind of name."""
-    if not isinstance(path, str):
-        return []
     place = Path(path).expanduser()
-    if place.is_dir():
+    if path and place.is_dir():
         return sorted(file for file in place.rglob("*") if file.is_file())
     return [place] if place.is_file() else []
-
-
-@cache
-def _file_digest(path: Path, num_bytes: int, changed_ns: int) -> str:
-    """Read once for all rows; size and time tell whether it is the same file still."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -19,7 +19,7 @@ from infocap_tasks.sweep.row_folder import ATTEMPT, Outcome, RowFolder
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_TO_END = 10.0
-_TIMED_OUT, _ABANDONED = "timed out", "abandoned"
+_ABANDONED = "abandoned"
 
 
 def run_row(folder: RowFolder, retries: int) -> str | None:
@@ -31,20 +31,19 @@ def run_row(folder: RowFolder, retries: int) -> str | None:
     """
     folder.make()
     with folder.locked():
-        started_s, batch_size = time.monotonic(), folder.row.config.get("batch_size")
+        batch_size = folder.row.config.get("batch_size")
         for attempt in range(1, retries + 2):
             missing = folder.missing_tasks()
             if not missing:
                 return None
-            folder.note(Outcome(folder.settings, None, attempt, None))
+            folder.note(Outcome(folder.settings, None, attempt))
             changed = {} if batch_size is None else {"batch_size": batch_size}
             cause = _attempt(folder, folder.write_config(missing, **changed))
             if cause == _ABANDONED:  # what became of it is not known, as if it had been killed
                 return cause
             if cause is None and folder.missing_tasks():
                 cause = f"no results of {', '.join(folder.missing_tasks())}"
-            seconds = time.monotonic() - started_s
-            folder.note(Outcome(folder.settings, cause or "", attempt, seconds))
+            folder.note(Outcome(folder.settings, cause or "", attempt))
             if cause is None:
                 return None
             if "out of memory" in cause.lower():
@@ -93,7 +92,7 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float | None) -> str | No
         else:
             return None
         if timeout_s is not None and time.monotonic() - started_s > timeout_s:
-            return f"{_TIMED_OUT} after {timeout_s:g} s"
+            return f"timed out after {timeout_s:g} s"
         if parent is not None and os.getppid() != int(parent):
             return _ABANDONED  # the sweep was killed
 

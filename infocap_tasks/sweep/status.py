@@ -1,7 +1,8 @@
 """The state of each row, read from what lies in its folder."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from infocap_tasks.sweep.row_folder import ATTEMPT, RowFolder
@@ -88,8 +89,8 @@ def share_done(states: Sequence[RowState]) -> float:
 def counts(states: Sequence[RowState]) -> str:
     """How many rows are in which state, such as ``3 done, 1 failed``."""
     order = (DONE, RUNNING, WAITING, STOPPED, FAILED)
-    found: Mapping[str, int] = {s: sum(state.state == s for state in states) for s in order}
-    return ", ".join(f"{number} {state}" for state, number in found.items() if number)
+    found = Counter(state.state for state in states)
+    return ", ".join(f"{found[state]} {state}" for state in order if found[state])
 
 
 def failures(states: Sequence[RowState]) -> list[str]:

@@ -107,7 +107,7 @@ class Study:
 
 
 def read_study(given: str) -> Study:
-    """The study in a file, or a shipped one by its name (``paper``, ``demo``).
+    """The study in a file, or a shipped one by its name, such as ``paper``.
 
     Raises:
         InfocapError: it cannot be used; the message begins with file and line.
@@ -228,10 +228,8 @@ def _config(
     own = {key: value for key, value in given.items() if key in keys}
     config = common | own
     for key in ("model_args", "metadata"):
-        both = [_arguments(located, config_of, key, place) for config_of, place in (
-            (common, (key,)), (own, ("models", number, key)),
-        )]  # fmt: skip
-        config[key] = both[0] | both[1]
+        of_study = _arguments(located, common, key, (key,))
+        config[key] = of_study | _arguments(located, own, key, ("models", number, key))
     short = {key: given[key] for key in _ARGUMENTS if given.get(key) is not None}
     if revision is not None:
         short["revision"] = revision

@@ -158,7 +158,7 @@ def test_a_row_that_is_killed_says_so_and_is_tried_again(place):
     row = sweep("row", "study.yaml", "m1", "--retries", "1")
     wait_until(lambda: descendants(row.pid), row)
     os.kill(descendants(row.pid)[0], signal.SIGKILL)
-    wait_until(lambda: (folder.outcome() or Outcome("", None, 0, None)).attempts == 2, row)
+    wait_until(lambda: (folder.outcome() or Outcome("", None, 0)).attempts == 2, row)
     os.kill(descendants(row.pid)[0], signal.SIGKILL)
     said = row.communicate()[0]
     assert row.returncode == 1
@@ -298,7 +298,7 @@ def test_a_row_whose_process_dies_says_so(place, capsys):
 def test_a_new_task_of_a_row_that_was_done_waits(place):
     folder = folders(write_study("m1", tasks=["arc_easy"]))["m1"]
     results_of(folder, ["arc_easy"])
-    folder.note(Outcome(folder.settings, "", 1, 2.0))
+    folder.note(Outcome(folder.settings, "", 1))
     assert state_of(folder).state == DONE
     assert state_of(folders(write_study("m1", tasks=["arc_easy", "piqa"]))["m1"]).state == WAITING
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from infocap_tasks.cli.options import number_from
 from infocap_tasks.cli.output import add_output, count, deliver, say, say_loading
 from infocap_tasks.errors import InfocapError
 from infocap_tasks.report.tables import WIDE
@@ -79,12 +80,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     add_output(plan, ["table", WIDE, "json", "csv"])
     run = _new(inner, "run", _RUN, _run)
     run.add_argument(
-        "--jobs", type=_count_from(1), metavar="N",
+        "--jobs", type=number_from(1), metavar="N",
         help="rows at once (default: one, or as many as the GPUs hold)",
     )  # fmt: skip
     _add_retries(run)
     status = _new(inner, "status", _STATUS, _status)
-    status.add_argument("--watch", action="store_true", help="print it again while a row runs")
+    status.add_argument("--watch", action="store_true", help="tell what changes, while a row runs")
     _new(inner, "report", _REPORT, _report)
     row = _new(inner, "row", _ROW, _row)
     row.add_argument("row", metavar="ROW", help="its name, as `infocap sweep status` shows it")
@@ -107,19 +108,10 @@ def _new(
 
 def _add_retries(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--retries", type=_count_from(0), default=0, metavar="N",
+        "--retries", type=number_from(0), default=0, metavar="N",
         help="try a row that fails so many times again (default 0); after it was out of memory, "
         "with half the batch",
     )  # fmt: skip
-
-
-def _count_from(least: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text}: give a whole number from {least}")
-        return int(text)
-
-    return read
 
 
 def _folders(study: "Study") -> "list[RowFolder]":
@@ -149,7 +141,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from infocap_tasks.sweep.local import run_here
-    from infocap_tasks.sweep.status import DONE, state_of
+    from infocap_tasks.sweep.status import DONE, RUNNING, state_of
     from infocap_tasks.sweep.study import read_study
 
     study = read_study(options.study)
@@ -158,7 +150,10 @@ def _run(options: argparse.Namespace) -> int:
     todo = [folder for folder, state in states.items() if state.state != DONE]
     for folder in todo:
         _refuse_unusable(folder.row)
+    for folder in todo:
         folder.make()
+        if states[folder].state != RUNNING:  # in another sweep
+            folder.forget()
     say(f"{study.path}: {len(todo)} of {len(folders)} rows to run, in {study.folder}")
     lines = _Lines(folders)
     try:
@@ -189,11 +184,10 @@ class _Lines:
         self._states: dict[RowFolder, RowState] = {}
         self._next_s = 0.0
         self._height = 0
-        self._outcomes = {folder: folder.outcome() for folder in folders}
 
     def look(self, is_last: bool = False) -> None:
         """Look at the rows, at most once a second but for the last time."""
-        from infocap_tasks.sweep.status import DONE, FAILED, STOPPED, WAITING, RowState, state_of
+        from infocap_tasks.sweep.status import DONE, state_of
 
         if time.monotonic() < self._next_s and not is_last:
             return
@@ -202,9 +196,6 @@ class _Lines:
             # What is done stays so, and to read it again takes long.
             if folder not in self._states or self._states[folder].state != DONE:
                 self._states[folder] = state_of(folder)
-                is_old = folder.outcome() == self._outcomes[folder]
-                if self._states[folder].state in (FAILED, STOPPED) and is_old:
-                    self._states[folder] = RowState(folder.row.name, WAITING)
         states = list(self._states.values())
         if sys.stderr.isatty():
             self._draw(states)
@@ -259,12 +250,13 @@ def _status(options: argparse.Namespace) -> int:
 
     study = read_study(options.study)
     folders = _folders(study)
-    while True:
-        states = [state_of(folder) for folder in folders]
-        print("\n".join([_table(states), *failures(states)]), flush=True)
-        if not options.watch or all(state.state != RUNNING for state in states):
-            return int(any(state.state == FAILED for state in states))
+    lines = _Lines(folders)
+    while options.watch and any(state_of(folder).state == RUNNING for folder in folders):
+        lines.look()
         time.sleep(_SECONDS_BETWEEN_LINES)
+    states = [state_of(folder) for folder in folders]
+    print(_table(states), *failures(states), sep="\n")
+    return int(any(state.state == FAILED for state in states))
 
 
 def _report(options: argparse.Namespace) -> int:
