@@ -313,3 +313,15 @@ def test_other_weights_under_the_same_name_are_other_results(place):
     before = folders(write_study("m1"))["m1"].settings
     shutil.copy(place / "m2" / "model.safetensors", place / "m1" / "model.safetensors")
     assert folders(write_study("m1"))["m1"].settings != before
+
+
+def test_watching_tells_what_changes_until_no_row_runs_or_waits(place):
+    study = write_study("m1", tasks=["arc_easy"])
+    folder = folders(study)["m1"]
+    watch = sweep("status", "study.yaml", "--watch")
+    time.sleep(0.1)
+    assert watch.poll() is None
+    results_of(folder, ["arc_easy"])
+    said = watch.communicate(timeout=60)[0]
+    assert watch.returncode == 0
+    assert "1 done" in said

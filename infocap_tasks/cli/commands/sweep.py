@@ -85,7 +85,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )  # fmt: skip
     _add_retries(run)
     status = _new(inner, "status", _STATUS, _status)
-    status.add_argument("--watch", action="store_true", help="tell what changes, while a row runs")
+    status.add_argument(
+        "--watch", action="store_true", help="tell what changes, until no row runs or waits"
+    )
     _new(inner, "report", _REPORT, _report)
     row = _new(inner, "row", _ROW, _row)
     row.add_argument("row", metavar="ROW", help="its name, as `infocap sweep status` shows it")
@@ -245,13 +247,13 @@ def _tell(study: "Study", folders: "Sequence[RowFolder]") -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from infocap_tasks.sweep.status import FAILED, RUNNING, failures, state_of
+    from infocap_tasks.sweep.status import FAILED, RUNNING, WAITING, failures, state_of
     from infocap_tasks.sweep.study import read_study
 
     study = read_study(options.study)
     folders = _folders(study)
     lines = _Lines(folders)
-    while options.watch and any(state_of(folder).state == RUNNING for folder in folders):
+    while options.watch and any(state_of(f).state in (RUNNING, WAITING) for f in folders):
         lines.look()
         time.sleep(_SECONDS_BETWEEN_LINES)
     states = [state_of(folder) for folder in folders]
